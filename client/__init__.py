@@ -1,0 +1,1 @@
+"""isula-rest: the engine's own light client. Standard library only."""

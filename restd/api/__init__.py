@@ -1,0 +1,1 @@
+"""The HTTP door: routes and short handlers, one module a resource."""

@@ -1,0 +1,1 @@
+"""What may come in: marshmallow schemas, one module a resource, body to model."""

@@ -1,0 +1,1 @@
+"""Small named things that every room may use."""

@@ -1,0 +1,56 @@
+"""Background tasks with an owner: named, kept until done, cancelled together, failures logged.
+
+asyncio keeps only weak references to tasks, and an exception in a forgotten one is seen by nobody. Nothing in
+`restd` calls `asyncio.create_task` but this module (a structure test holds that).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+
+class TaskGroup:
+    """The tasks of one owner. `close()` cancels what is left and waits for it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    def start(self, coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Run `coroutine` in the background under `owner:name`. After `close()` it is refused with RuntimeError."""
+        if self._closed:
+            coroutine.close()
+            raise RuntimeError(f"{self._name} is closed")
+        task = asyncio.get_running_loop().create_task(coroutine, name=f"{self._name}:{name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("background task %s failed", task.get_name(), exc_info=error)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    async def drain(self, seconds: float) -> bool:
+        """Wait until all tasks are done, `seconds` at most; whether they are."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)
+        return not self._tasks
+
+    async def close(self) -> None:
+        """Cancel all tasks, wait for their end, refuse new ones."""
+        self._closed = True
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=10)

@@ -1,0 +1,1 @@
+"""Pure: model to OCI runtime spec."""

@@ -1,0 +1,1 @@
+"""OCI runtimes behind one set of operations."""
