@@ -1,0 +1,213 @@
+"""The containers of this engine: one method a verb, each handing over to the verb's module.
+
+References (`ref`) are names, ids or id prefixes as the client gave them. Every error is a kind from `restd.errors`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from restd.config import Config
+from restd.container.announce import Announcer
+from restd.container.attach import attach
+from restd.container.create import Created, Creator
+from restd.container.exec import Execs
+from restd.container.exited import Exits
+from restd.container.gc import Collector
+from restd.container.held import HangupWatch
+from restd.container.kill import kill
+from restd.container.list import Counts, ListQuery, count, listed
+from restd.container.logs import LogStream, read_logs
+from restd.container.pause import pause, unpause
+from restd.container.records import Records
+from restd.container.registry import Entry, Registry
+from restd.container.remove import Remover
+from restd.container.rename import rename
+from restd.container.resize import resize
+from restd.container.restart import restart
+from restd.container.restore import Restorer
+from restd.container.start import Starter
+from restd.container.stop import stop
+from restd.container.top import Top, top
+from restd.container.wait import WaitResult, wait
+from restd.events import Events
+from restd.image.store import ImageStore
+from restd.lib.host import Host
+from restd.lib.tasks import TaskGroup
+from restd.logs.query import LogQuery
+from restd.model.connection import AttachOptions, Connection, Heads
+from restd.model.container import Container, CreateRequest, Exec, ExecConfig
+from restd.model.image import ImageUse
+from restd.runtime.dispatch import Runtimes
+from restd.runtime.nursery import Nursery
+
+__all__ = ["Containers", "Counts", "Created", "ListQuery"]
+
+
+class Containers:
+    """Build it, then `open()` before anything else; `close()` lets go of everything while the containers run on."""
+
+    def __init__(self, config: Config, host: Host, events: Events, images: ImageStore) -> None:
+        self._images = images
+        self._tasks = TaskGroup("containers")
+        self._registry = Registry()
+        self._nursery = Nursery()
+        self._runtimes = Runtimes(config, self._nursery)
+        self._records = Records(config)
+        self._announcer = Announcer(events)
+        self._collector = Collector(self._tasks)
+        self._hangups = HangupWatch(self._tasks)
+        self._remover = Remover(
+            self._registry, self._records, images, self._runtimes, self._announcer, self._collector, self._tasks
+        )
+        self._exits = Exits(
+            self._records, images, self._runtimes, self._announcer, self._remover, self._collector, self._tasks
+        )
+        self._creator = Creator(config, host, self._registry, self._records, images, self._runtimes, self._announcer)
+        self._starter = Starter(
+            config, host, self._registry, self._records, images, self._runtimes, self._announcer, self._exits
+        )
+        self._execs = Execs(config, host, self._registry, images, self._runtimes, self._announcer, self._tasks)
+        self._restorer = Restorer(
+            config, self._registry, self._records, images, self._runtimes, self._exits, self._remover, self._execs
+        )
+
+    async def open(self) -> None:
+        """Bring back what the disk knows, and compare it with what really runs."""
+        await self._nursery.start()
+        await self._restorer.restore()
+
+    async def close(self) -> None:
+        """Let go of shims, clients and background work. Containers and their attached clients go on."""
+        await self._tasks.close()
+        self._hangups.close()
+        for entry in self._registry:
+            for held in entry.held:
+                held.close()
+            if entry.link is not None:
+                entry.link.close()
+        await self._nursery.close()
+
+    def _find(self, ref: str) -> Entry:
+        """The entry, after a look for an exit that its shim has recorded but not told yet."""
+        entry = self._registry.find(ref)
+        self._exits.notice(entry)
+        return entry
+
+    async def create(self, request: CreateRequest) -> Created:
+        """Make a container; nothing runs yet. On return it survives a power cut."""
+        return await self._creator.create(request)
+
+    def get(self, ref: str) -> Container:
+        """The container as it is now: never `Running` after somebody saw its end."""
+        return self._find(ref).container
+
+    def list(self, query: ListQuery) -> list[Container]:
+        """The containers that `query` asks for, newest first."""
+        for entry in self._registry:
+            self._exits.notice(entry)
+        return listed(self._registry, query)
+
+    def counts(self) -> Counts:
+        """How many containers run, are paused, are stopped."""
+        return count(self._registry)
+
+    def execs(self, container_id: str) -> list[str]:
+        """Ids of the container's running execs."""
+        return self._execs.running(self._registry.find(container_id))
+
+    def image_uses(self) -> list[ImageUse]:
+        """Which images the containers need."""
+        return [
+            ImageUse(entry.container.id, entry.container.state.running, entry.container.image)
+            for entry in self._registry
+        ]
+
+    def graph_driver(self, container: Container) -> dict[str, Any]:
+        """`GraphDriver` of inspect."""
+        driver = self._images.overlay.graph_driver(container.id)
+        return {"Name": driver.name, "Data": dict(driver.data)}
+
+    async def sizes(self, container: Container) -> tuple[int, int]:
+        """Bytes the container wrote, and those with its image's: `SizeRw`, `SizeRootFs`."""
+        sizes = await self._images.overlay.sizes(container.id)
+        return sizes.rw, sizes.root_fs
+
+    async def start(self, ref: str, detach_keys: str = "") -> None:  # noqa: ARG002 - the keys come with the attach
+        """Run it. NotModified if it runs already."""
+        await self._starter.start(self._find(ref))
+
+    async def stop(self, ref: str, timeout: int | None, signal: str) -> None:
+        """Stop signal, then KILL after `timeout` seconds (None: the container's own; negative: never)."""
+        await stop(self._find(ref), timeout, signal, self._runtimes, self._exits, self._announcer)
+
+    async def restart(self, ref: str, timeout: int | None, signal: str) -> None:
+        """Stop it if it runs, and start it."""
+        await restart(self._find(ref), timeout, signal, self._runtimes, self._exits, self._announcer, self._starter)
+
+    async def kill(self, ref: str, signal: str) -> None:
+        """Send a signal, KILL by default; returns after the end if the signal is KILL."""
+        await kill(self._find(ref), signal, self._runtimes, self._exits, self._announcer)
+
+    async def pause(self, ref: str) -> None:
+        """Freeze all its processes."""
+        await pause(self._find(ref), self._runtimes, self._records, self._announcer)
+
+    async def unpause(self, ref: str) -> None:
+        """Thaw them."""
+        await unpause(self._find(ref), self._runtimes, self._records, self._announcer)
+
+    async def rename(self, ref: str, name: str) -> None:
+        """Give it another name."""
+        await rename(self._find(ref), name, self._registry, self._records, self._announcer)
+
+    async def remove(self, ref: str, *, force: bool, volumes: bool, link: bool) -> None:
+        """Remove it. With `force` also a running one. `volumes`: its anonymous volumes too."""
+        await self._remover.remove(self._find(ref), force=force, volumes=volumes, link=link)
+
+    async def resize(self, ref: str, height: int, width: int) -> None:
+        """Set the size of its terminal."""
+        await resize(self._find(ref), height, width, self._announcer)
+
+    async def top(self, ref: str, ps_args: str) -> Top:
+        """Its processes, as the host's `ps` shows them."""
+        return await top(self._find(ref), ps_args, self._runtimes)
+
+    async def logs(self, ref: str, query: LogQuery) -> LogStream:
+        """Its log."""
+        return await read_logs(self._find(ref), query)
+
+    async def attach(self, ref: str, options: AttachOptions, connection: Connection, heads: Heads) -> None:
+        """Join a client's connection to its streams. Raises before anything was written, or gives it away."""
+        await attach(self._find(ref), options, connection, heads, self._hangups, self._announcer)
+
+    async def wait(self, ref: str, condition: str, connection: Connection, heads: Heads) -> WaitResult | None:
+        """The result if it is known at once; else the connection is given away and None returned."""
+        return await wait(self._find(ref), condition, connection, heads, self._hangups)
+
+    async def exec_create(self, ref: str, config: ExecConfig) -> str:
+        """Prepare an exec; its id."""
+        return await self._execs.create(self._find(ref), config)
+
+    async def exec_start(
+        self,
+        exec_id: str,
+        *,
+        detach: bool,
+        tty: bool,
+        console_size: tuple[int, int] | None,
+        connection: Connection | None,
+        heads: Heads | None,
+    ) -> None:
+        """Run a prepared exec; the connection, if any, is given away."""
+        await self._execs.start(
+            exec_id, detach=detach, tty=tty, console_size=console_size, connection=connection, heads=heads
+        )
+
+    def exec_inspect(self, exec_id: str) -> Exec:
+        """The exec as it is now."""
+        return self._execs.inspect(exec_id)
+
+    async def exec_resize(self, exec_id: str, height: int, width: int) -> None:
+        """Set the size of an exec's terminal; waits a little for it to start."""
+        await self._execs.resize(exec_id, height, width)
