@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, field, fields, is_dataclass
 from enum import Enum
 from functools import cache
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def _plan(kind: Any) -> tuple[tuple[str, str, Callable[[Any], bool], Callable[[A
 def _shown(item: Field[Any]) -> Callable[[Any], bool]:
     """Which values of a field appear at all. An optional number or truth value that was given is never empty."""
     if not item.metadata.get("omit_empty"):
-        return lambda value: True
+        return lambda _: True
     if item.default is None:
         return lambda value: value is not None and (isinstance(value, (bool, int)) or bool(value))
     return bool
@@ -68,7 +68,7 @@ def to_docker(value: Any) -> Any:
 def from_docker(kind: type[T], value: dict[str, Any]) -> T:
     """The dataclass from its JSON form. Missing or null keys take the default."""
     known = {}
-    for attribute, name, _, read in _plan(kind):
+    for attribute, name, _, read in _plan(cast(Any, kind)):
         inner = value.get(name)
         if inner is not None:
             known[attribute] = read(inner)

@@ -1,0 +1,95 @@
+"""What can be known to be wrong before anything is started, each with a sentence that says what to do.
+
+Run once by the master, before it listens.
+"""
+
+from __future__ import annotations
+
+import errno
+import grp
+import logging
+import os
+import shutil
+import socket
+import stat
+
+from restd.config import Config
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 2.0
+
+
+class StartError(Exception):
+    """The daemon can't start; the text says why."""
+
+
+def check(config: Config) -> None:
+    """Raise StartError for the first thing that would keep the daemon from working; makes the folders it needs."""
+    if os.geteuid() != 0:
+        raise StartError("isula-restd must run as root: it mounts file systems and makes namespaces")
+    # 0711: a container's user must be able to pass through to its root file system, nobody may list.
+    _folder("graph", config.graph, 0o711)
+    _folder("state", config.state, 0o711)
+    for host in config.hosts:
+        _socket_is_free(host.removeprefix("unix://"))
+    _runtime(config)
+
+
+def _folder(key: str, path: str, mode: int) -> None:
+    try:
+        os.makedirs(path, mode, exist_ok=True)
+        os.chmod(path, mode)
+        probe = os.path.join(path, ".writable")
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        os.unlink(probe)
+    except OSError as error:
+        raise StartError(f"{key} folder {path} can't be used: {error.strerror}") from error
+
+
+def _socket_is_free(path: str) -> None:
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        except OSError as error:
+            raise StartError(f"the folder of socket {path} can't be made: {error.strerror}") from error
+        return
+    if not stat.S_ISSOCK(mode):
+        raise StartError(f"{path} exists and is not a socket: move it away, or listen elsewhere (--host)")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(CONNECT_SECONDS)
+        try:
+            probe.connect(path)
+        except TimeoutError:
+            pass
+        except OSError as error:
+            if error.errno in (errno.ECONNREFUSED, errno.ENOENT):
+                return
+            raise StartError(f"socket {path} can't be examined: {error.strerror}") from error
+    raise StartError(f"socket {path} is taken: a daemon already answers there (stop it, or use another --host)")
+
+
+def _runtime(config: Config) -> None:
+    name = config.default_runtime
+    path = config.runtimes[name].path if name in config.runtimes else name
+    if name.startswith("io.containerd.") or name == "lcr":
+        return
+    if shutil.which(path) is None:
+        raise StartError(
+            f"the default runtime {name!r} is not installed ({path} is not an executable on PATH): "
+            "install it, or choose another by default-runtime"
+        )
+
+
+def give_to_group(path: str, group: str) -> None:
+    """Let members of `group` use the socket at `path` (mode 0660); no such group: root alone, with a warning."""
+    owner = 0
+    if group:
+        try:
+            owner = grp.getgrnam(group).gr_gid
+        except KeyError:
+            log.warning("there is no group %r: only root may use %s", group, path)
+    os.chown(path, 0, owner)
+    os.chmod(path, 0o660)

@@ -1,0 +1,69 @@
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from restd.config import Config, RuntimeConfig
+from restd.preflight import StartError, check, give_to_group
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the daemon itself runs as root only")
+
+
+def config(folder: Path, **changes: object) -> Config:
+    values: dict[str, object] = {
+        "graph": str(folder / "data"),
+        "state": str(folder / "run"),
+        "hosts": (f"unix://{folder}/s.sock",),
+        "default_runtime": "sh",
+        **changes,
+    }
+    return Config(**values)  # type: ignore[arg-type]  # a mapping of well-typed settings
+
+
+def test_folders_are_made_passable_but_not_listable(tmp_path: Path) -> None:
+    check(config(tmp_path))
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o711
+
+
+def test_a_socket_that_someone_answers_on_is_taken(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(tmp_path / "s.sock"))
+        other.listen()
+        with pytest.raises(StartError, match="taken"):
+            check(config(tmp_path))
+
+
+def test_a_socket_left_by_a_dead_daemon_is_no_obstacle(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(tmp_path / "s.sock"))
+    check(config(tmp_path))
+
+
+def test_a_file_in_the_place_of_the_socket_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "s.sock").write_text("precious")
+    with pytest.raises(StartError, match="not a socket"):
+        check(config(tmp_path))
+    assert (tmp_path / "s.sock").read_text() == "precious"
+
+
+def test_a_root_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    with pytest.raises(StartError, match="graph folder"):
+        check(config(tmp_path))
+
+
+def test_a_missing_runtime_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="'nope' is not installed"):
+        check(config(tmp_path, default_runtime="nope"))
+    with pytest.raises(StartError, match="/no/where"):
+        check(config(tmp_path, default_runtime="mine", runtimes={"mine": RuntimeConfig("/no/where")}))
+
+
+def test_an_unknown_group_leaves_the_socket_to_root(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "s.sock"
+    path.write_text("")
+    give_to_group(str(path), "no-such-group-here")
+    assert path.stat().st_gid == 0
+    assert path.stat().st_mode & 0o777 == 0o660
+    assert "no-such-group-here" in caplog.text
