@@ -31,9 +31,15 @@ def check(config: Config) -> None:
     # 0711: a container's user must be able to pass through to its root file system, nobody may list.
     _folder("graph", config.graph, 0o711)
     _folder("state", config.state, 0o711)
-    for host in config.hosts:
-        _socket_is_free(host.removeprefix("unix://"))
+    if not _sockets_are_inherited():
+        for host in config.hosts:
+            _socket_is_free(host.removeprefix("unix://"))
     _runtime(config)
+
+
+def _sockets_are_inherited() -> bool:
+    """Whether systemd (LISTEN_PID, sd_listen_fds(3)) or the master that this one replaces (GUNICORN_FD) opened them."""
+    return os.environ.get("LISTEN_PID") == str(os.getpid()) or "GUNICORN_FD" in os.environ
 
 
 def _folder(key: str, path: str, mode: int) -> None:

@@ -34,6 +34,14 @@ def test_a_socket_that_someone_answers_on_is_taken(tmp_path: Path) -> None:
             check(config(tmp_path))
 
 
+def test_sockets_from_systemd_are_not_examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX) as ours:
+        ours.bind(str(tmp_path / "s.sock"))
+        ours.listen()
+        monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
+        check(config(tmp_path))
+
+
 def test_a_socket_left_by_a_dead_daemon_is_no_obstacle(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(tmp_path / "s.sock"))
