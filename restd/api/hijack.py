@@ -1,0 +1,492 @@
+"""The connection under the HTTP door: the only user of aiohttp's insides.
+
+aiohttp parses requests and keeps their order; this subclass of its protocol adds what a Docker API needs of a
+connection:
+
+* One that can be taken over. The borders of requests are found before aiohttp sees the bytes (`restd.api.framing`), so
+  that what a client sends behind an attach, an exec start or a wait is kept as it is and never parsed. `borrow` gives a
+  duplicate of the socket with those bytes; `release` makes asyncio close its own descriptor without shutdown(2).
+  If the request is answered normally after all, the kept bytes are read as the next request.
+* A client's half-close (shutdown of its sending side) ends nothing: asyncio would close the transport. Whether a
+  client that half-closed has left for good is then told by EPOLLHUP.
+* Answers and streams whose head is written byte by byte by `restd.api.wire`.
+* A short way for requests that can be answered at once from memory: no task, no aiohttp objects.
+
+Sources: unix(7), epoll_ctl(2), asyncio's selector_events.py and aiohttp's web_protocol.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import select
+import socket
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any, cast
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_request import BaseRequest
+
+from restd.api.framing import HEAD_LIMIT, ChunkScanner, LengthScanner, head_end, read_head
+from restd.api.wire import LAST_CHUNK, chunk
+from restd.model.connection import Borrowed
+
+log = logging.getLogger(__name__)
+
+EARLY_LIMIT = 1 << 20
+"""Bytes kept behind a request that may take the connection over; then the socket is not read."""
+_NEVER = 365 * 86400.0
+"""Seconds until an idle connection is closed. Docker's engine never does; clients with pools count on it."""
+_HEADER_COUNT_LIMIT = 1000
+_STREAM_BUFFER = 256 << 10
+
+Respond = Callable[[BaseRequest], Awaitable["Answer | Stream | Gone"]]
+Instant = Callable[[bytes], bytes | None]
+Failure = Callable[[int, str], bytes]
+
+
+class Gone:
+    """The outcome of a request whose connection was given away or lost: nothing is written, nothing follows."""
+
+    keep_alive = False
+
+    async def prepare(self, request: BaseRequest) -> None:
+        """Write nothing."""
+
+    async def write_eof(self) -> None:
+        """Write nothing."""
+
+
+class Answer:
+    """A complete response: head and body in one write."""
+
+    def __init__(self, protocol: DockerProtocol, data: bytes, *, keep_alive: bool) -> None:
+        self._protocol = protocol
+        self._data = data
+        self.keep_alive = keep_alive
+
+    async def prepare(self, request: BaseRequest) -> None:  # noqa: ARG002 - aiohttp's signature
+        """Write the response."""
+        self._protocol.write(self._data)
+
+    async def write_eof(self) -> None:
+        """Wait until the client has room."""
+        await self._protocol.drain()
+
+
+class Stream:
+    """A response in parts. Made with its head already written; while it is open a client that leaves cancels its task."""
+
+    def __init__(self, protocol: DockerProtocol, head: bytes, *, chunked: bool, keep_alive: bool) -> None:
+        self._protocol = protocol
+        self._chunked = chunked
+        self.keep_alive = keep_alive and chunked
+        protocol.open_stream()
+        protocol.write(head)
+
+    async def write(self, data: bytes) -> None:
+        """Send one part and wait while the client is behind; ConnectionError if it has left."""
+        if data:
+            self._protocol.write(chunk(data) if self._chunked else data)
+            await self._protocol.drain()
+
+    def cut(self) -> None:
+        """End the connection without the last chunk, so that the client sees that the stream broke off."""
+        self._protocol.abort()
+
+    async def prepare(self, request: BaseRequest) -> None:
+        """Nothing: the head was written first of all."""
+
+    async def write_eof(self) -> None:
+        """End the body."""
+        self._protocol.close_stream()
+        if self._chunked:
+            self._protocol.write(LAST_CHUNK)
+        await self._protocol.drain()
+
+
+class Lent:
+    """The connection of one request, as the container room sees it (`restd.model.connection.Connection`)."""
+
+    def __init__(self, protocol: DockerProtocol, *, upgrade: bool) -> None:
+        self._protocol = protocol
+        self._upgrade = upgrade
+        self.released = False
+
+    @property
+    def upgrade(self) -> bool:
+        """Whether the client offered to upgrade."""
+        return self._upgrade
+
+    def borrow(self) -> Borrowed:
+        """A duplicate of the socket and the early bytes; ConnectionResetError if the connection is lost."""
+        return self._protocol.borrow()
+
+    def release(self) -> None:
+        """Forget the connection; its duplicates keep it open."""
+        self.released = True
+        self._protocol.release()
+
+
+class HangupWatch:
+    """Tells when a client that half-closed has closed for good: one epoll descriptor in which only HUP and ERR count."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._epoll = select.epoll()
+        self._watched: dict[int, Callable[[], None]] = {}
+        loop.add_reader(self._epoll.fileno(), self._look)
+
+    def add(self, descriptor: int, tell: Callable[[], None]) -> None:
+        """Call `tell`, once, when the peer of `descriptor` is gone."""
+        self._watched[descriptor] = tell
+        self._epoll.register(descriptor, 0)
+
+    def discard(self, descriptor: int) -> None:
+        """Stop watching, before the descriptor is closed."""
+        if self._watched.pop(descriptor, None) is not None:
+            self._epoll.unregister(descriptor)
+
+    def _look(self) -> None:
+        for descriptor, _ in self._epoll.poll(0):
+            tell = self._watched.get(descriptor)
+            self.discard(descriptor)
+            if tell is not None:
+                tell()
+
+    def close(self) -> None:
+        """Stop watching everything."""
+        if not self._epoll.closed:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+        self._watched.clear()
+
+
+class DockerServer(web.Server):
+    """Makes a `DockerProtocol` for each connection, and ends streams when the daemon stops."""
+
+    def __init__(self, respond: Respond, instant: Instant, failure: Failure) -> None:
+        super().__init__(cast(Any, respond))
+        self.instant = instant
+        self.failure = failure
+        self.hangups = HangupWatch(self._loop)
+        self.streams: set[DockerProtocol] = set()
+        self.stopping = False
+
+    def __call__(self) -> RequestHandler:
+        """The protocol of a new connection."""
+        return DockerProtocol(self, self._loop)
+
+    def end_streams(self) -> None:
+        """Let every open stream end properly: its task is cancelled, the last chunk is still written."""
+        self.stopping = True
+        for protocol in list(self.streams):
+            protocol.cancel_stream()
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        """Stop all connections."""
+        await super().shutdown(timeout)
+        self.hangups.close()
+
+
+class DockerRunner(web.AppRunner):
+    """An `AppRunner` whose server is ours. The application serves for its start and stop signals alone."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[], DockerServer]) -> None:
+        super().__init__(web.Application(), access_log=None, handle_signals=False)
+        self._make = make
+
+    async def _make_server(self) -> web.Server:
+        await super()._make_server()
+        return self._make()
+
+    async def shutdown(self) -> None:
+        """Called between the last accept and the wait for handlers."""
+        if isinstance(self._server, DockerServer):
+            self._server.end_streams()
+        await super().shutdown()
+
+
+class DockerProtocol(RequestHandler):
+    """One client's connection."""
+
+    __slots__ = (
+        "_body",
+        "_door",
+        "_ended",
+        "_held",
+        "_lent",
+        "_opaque",
+        "_partial",
+        "_stream_task",
+        "_takes_over",
+        "_upgrade",
+        "_watched",
+    )
+
+    def __init__(self, door: DockerServer, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            door,
+            loop=loop,
+            keepalive_timeout=_NEVER,
+            tcp_keepalive=False,
+            access_log=cast(Any, None),
+            max_line_size=HEAD_LIMIT,
+            max_field_size=HEAD_LIMIT,
+            max_headers=_HEADER_COUNT_LIMIT,
+            auto_decompress=False,
+        )
+        self._door = door
+        self._partial = bytearray()  # a head that is not complete
+        self._body: LengthScanner | ChunkScanner | None = None  # of the request that is coming in
+        self._opaque = False  # borders can't be told any more: everything goes to aiohttp
+        self._held: bytearray | None = None  # what came behind a request that may take over
+        self._takes_over = False
+        self._upgrade = False
+        self._lent = False
+        self._ended = False  # the client has shut down its sending side
+        self._watched = -1
+        self._stream_task: asyncio.Task[Any] | None = None
+
+    # What the door uses.
+
+    def lend(self) -> Lent | None:
+        """The connection, for a request that may take it over and whose body has been read; None if it can't be."""
+        return Lent(self, upgrade=self._upgrade) if self._held is not None else None
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes for the client; ConnectionResetError if it has left."""
+        if self.transport is None or self.transport.is_closing():
+            raise ConnectionResetError("the client has left")
+        self.transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait while more bytes are queued than should be."""
+        if self.transport is not None:
+            await self._drain_helper()
+
+    async def flush(self) -> None:
+        """Wait until nothing is queued: a connection that is given away must not have bytes left here."""
+        if self.transport is None or self.transport.get_write_buffer_size() == 0:
+            return
+        self.transport.set_write_buffer_limits(0)
+        await self._drain_helper()
+        if self.transport is not None:
+            self.transport.set_write_buffer_limits()
+
+    def begin(self) -> None:
+        """A request is being answered; if the client sends no more, it is the last one."""
+        if self._ended and not self._messages:
+            self._close = True
+
+    def take_back(self) -> None:
+        """A request that might have taken the connection is answered normally: what was kept is the next request."""
+        held, self._held, self._lent = self._held, None, False
+        if held is None or self.transport is None:
+            return
+        self._resume_transport_reading()
+        if held:
+            self._feed(bytes(held))
+        self.begin()
+
+    def borrow(self) -> Borrowed:
+        """See `Lent.borrow`."""
+        if self._held is None or self._lent:
+            raise RuntimeError("the connection can be borrowed once, by a request that may take it over")
+        connection = self._socket()
+        if self.transport is None or connection is None:
+            raise ConnectionResetError("the client has left")
+        self._lent = True
+        self.transport.pause_reading()
+        return Borrowed(os.dup(connection.fileno()), bytes(self._held))
+
+    def release(self) -> None:
+        """See `Lent.release`. abort() drops what is queued (nothing, see `flush`) and closes without shutdown(2)."""
+        self._lent = True
+        self.abort()
+
+    def abort(self) -> None:
+        """Close our descriptor at once; nothing more is written."""
+        self._force_close = True
+        if self.transport is not None:
+            self.transport.abort()
+
+    def open_stream(self) -> None:
+        """From now on the present task is cancelled when the client leaves or the daemon stops."""
+        if self.transport is None:
+            raise ConnectionResetError("the client has left")
+        self.transport.set_write_buffer_limits(_STREAM_BUFFER)
+        self._stream_task = asyncio.current_task()
+        self._door.streams.add(self)
+
+    def close_stream(self) -> None:
+        """The stream is done."""
+        self._stream_task = None
+        self._door.streams.discard(self)
+
+    def cancel_stream(self) -> None:
+        """Cancel the task that writes the stream, if there is one."""
+        if self._stream_task is not None:
+            self._stream_task.cancel()
+
+    @property
+    def lost(self) -> bool:
+        """Whether the client has left."""
+        return self.transport is None
+
+    # What asyncio and aiohttp call.
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The connection is gone, ours or the client's doing."""
+        if self._watched >= 0:
+            self._door.hangups.discard(self._watched)
+            self._watched = -1
+        task = self._stream_task
+        self.close_stream()
+        super().connection_lost(exc)
+        if task is not None:
+            task.cancel()
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio takes the answer, aiohttp gives none
+        """The client sends no more. True keeps the connection for what is still to be answered."""
+        self._ended = True
+        if self._held is not None:
+            return True
+        if self._partial or self._body is not None or not (self._request_in_progress or self._messages):
+            return False
+        if self._peer_left():
+            return False
+        if not self._messages:
+            self._close = True
+        connection = self._socket()
+        if connection is not None:
+            self._watched = connection.fileno()
+            self._door.hangups.add(self._watched, self.abort)
+        return True
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client, or none (aiohttp's own way to go on after a pause)."""
+        if not data or self._opaque:
+            super().data_received(data)
+            return
+        if self._held is None and self._body is None and not self._partial and self._idle():
+            answer = self._door.instant(data)
+            if answer is not None and self.transport is not None:
+                self.transport.write(answer)
+                return
+        self._feed(data)
+
+    def handle_error(
+        self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """What is answered to bytes that are not HTTP, or after a failure outside a handler. Closes the connection."""
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("request failed", exc_info=exc)
+        else:
+            log.debug("bad request: %s", exc)
+        text = (message or HTTPStatus(status).phrase).strip().splitlines()[0].rstrip(":")
+        return cast(Any, Answer(self, self._door.failure(status, text), keep_alive=False))
+
+    def log_debug(self, *args: Any, **kw: Any) -> None:
+        """aiohttp's chatter about clients that leave early."""
+
+    def _resume_transport_reading(self) -> None:
+        if not self._lent and not (self._held is not None and len(self._held) >= EARLY_LIMIT):
+            super()._resume_transport_reading()
+
+    # The way of the bytes.
+
+    def _feed(self, data: bytes) -> None:
+        while data and not (self._force_close or self._close):
+            if self._held is not None:
+                self._keep(data)
+                return
+            if self._opaque:
+                super().data_received(data)
+                return
+            data = self._feed_body(data) if self._body is not None else self._feed_head(data)
+
+    def _keep(self, data: bytes) -> None:
+        assert self._held is not None
+        self._held += data
+        if len(self._held) >= EARLY_LIMIT and self.transport is not None:
+            self.transport.pause_reading()
+
+    def _feed_body(self, data: bytes) -> bytes:
+        """Pass on what belongs to the body; what does not is returned."""
+        assert self._body is not None
+        try:
+            count = self._body.take(data)
+        except ValueError:
+            self._opaque = True
+            return data
+        done = self._body.done
+        if done:
+            self._body = None
+            if self._takes_over:
+                self._held = bytearray()
+        super().data_received(data if count == len(data) else data[:count])
+        return data[count:]
+
+    def _feed_head(self, data: bytes) -> bytes:
+        """Pass on a complete head, or wait for the rest of it."""
+        if not self._partial:
+            data = data.lstrip(b"\r\n")
+        searched = max(0, len(self._partial) - 3)
+        self._partial += data
+        end = head_end(self._partial, searched)
+        if end < 0:
+            if len(self._partial) > HEAD_LIMIT:
+                self._refuse_head()
+            return b""
+        head, rest = bytes(self._partial[:end]), bytes(self._partial[end:])
+        self._partial.clear()
+        request = read_head(head)
+        if request is None:
+            self._opaque = True
+            return head + rest
+        self._body = request.body
+        self._takes_over = request.takes_over
+        self._upgrade = request.upgrade
+        if request.takes_over and request.body is None:
+            self._held = bytearray()
+        super().data_received(request.data)
+        return rest
+
+    def _refuse_head(self) -> None:
+        self._partial.clear()
+        if self._idle() and self.transport is not None:
+            self.transport.write(self._door.failure(431, f"the request's head is longer than {HEAD_LIMIT} bytes"))
+        self._close = True
+        if self.transport is not None:
+            self.transport.close()
+
+    def _idle(self) -> bool:
+        """Whether every request so far has been answered, and the client reads what it gets."""
+        return (
+            self._waiter is not None
+            and not self._waiter.done()
+            and not self._messages
+            and not self._paused
+            and not self._close
+            and not self._force_close
+        )
+
+    def _socket(self) -> socket.socket | None:
+        if self.transport is None or self.transport.is_closing():
+            return None
+        return cast("socket.socket | None", self.transport.get_extra_info("socket"))
+
+    def _peer_left(self) -> bool:
+        """Whether the client has closed, not only shut down its sending side: then the kernel says POLLHUP."""
+        connection = self._socket()
+        if connection is None:
+            return True
+        poll = select.poll()
+        poll.register(connection.fileno(), 0)
+        return bool(poll.poll(0))
