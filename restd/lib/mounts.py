@@ -38,14 +38,14 @@ def _libc() -> ctypes.CDLL:
 
 
 def _call(function: Callable[..., int], path: str, *arguments: Any) -> None:
-    """One system call; on failure the OSError subclass that fits its errno (FileNotFoundError, PermissionError, ...)."""
+    """One system call; OSError (its subclass by errno) when it fails."""
     if function(*arguments) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), path)
 
 
 def mount(source: str, target: str, kind: str, flags: int = 0, options: str = "") -> None:
-    """Mount `source` of file system `kind` on `target`; `options` is the file system's own option string, a page at most.
+    """Mount `source` of file system `kind` on `target`; `options` is its own option string, a page at most.
 
     Raises OSError; an option string over a page is ValueError, because the kernel would cut it silently.
     """
@@ -85,7 +85,7 @@ def unmount(target: str, *, detach: bool = False) -> None:
 
 
 def sync_file_system(path: str) -> None:
-    """Write everything dirty of the file system that holds `path` to its disk (syncfs(2)); OSError says it could not."""
+    """Write all that is dirty on the file system of `path` to its disk (syncfs(2)); OSError if that fails."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         _call(_libc().syncfs, path, descriptor)
@@ -95,7 +95,7 @@ def sync_file_system(path: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One line of mountinfo. `root` is the part of the file system that shows; `options` per mount, `super_options` of it."""
+    """One line of mountinfo. `root` is the part of the file system that shows."""
 
     mount_id: int
     parent_id: int
