@@ -1,1 +1,3 @@
 """isula-rest: the engine's own light client. Standard library only."""
+
+VERSION = "0.1.0"

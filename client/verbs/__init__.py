@@ -1,0 +1,43 @@
+"""The verb table: every command of the client, one module each, loaded only when it is asked for."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from client.verb import Verb
+
+# command -> (module, what it does)
+TABLE: dict[str, tuple[str, str]] = {
+    "run": ("run", "Create a container from an image and run a command in it"),
+    "create": ("create", "Create a container without starting it"),
+    "start": ("start", "Start stopped containers"),
+    "stop": ("stop", "Stop running containers"),
+    "restart": ("restart", "Stop containers and start them again"),
+    "kill": ("kill", "Send a signal to running containers"),
+    "rm": ("rm", "Remove containers"),
+    "rename": ("rename", "Give a container another name"),
+    "ps": ("ps", "List containers"),
+    "top": ("top", "List the processes of a container"),
+    "logs": ("logs", "Show what a container has written"),
+    "exec": ("exec", "Run a command in a running container"),
+    "attach": ("attach", "Connect this terminal to a running container"),
+    "wait": ("wait", "Wait until containers stop and print their exit codes"),
+    "inspect": ("inspect", "Show everything about containers or images as JSON"),
+    "images": ("images", "List images"),
+    "history": ("history", "List the layers of an image"),
+    "load": ("load", "Load images from an archive"),
+    "save": ("save", "Write images into an archive"),
+    "import": ("import_", "Make an image from an archive of a file system"),
+    "tag": ("tag", "Give an image another name"),
+    "rmi": ("rmi", "Remove images"),
+    "info": ("info", "Show the state of the engine and of its host"),
+    "version": ("version", "Show the versions of the client and of the engine"),
+}
+
+
+def load(name: str) -> Verb:
+    """The verb of that name; KeyError if there is none."""
+    from importlib import import_module
+
+    verb: Verb = import_module("client.verbs." + TABLE[name][0]).VERB
+    return verb
