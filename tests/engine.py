@@ -155,18 +155,12 @@ class Engine(Calls):
 
     def remains(self) -> list[leftovers.Leftover]:
         """What still is on the host, but for what `prepare` made."""
-        parents = (f"/{self.name}",)
-        found = leftovers.find(self.name)
         return [
             left
-            for left in found
+            for left in leftovers.find(self.name)
             if left.kind not in ("netns", "folder")
-            and not (left.kind == "cgroup" and (left.name.endswith(parents) or not self.counts_cgroup(left.name)))
+            and not (left.kind == "cgroup" and left.name.endswith(f"/{self.name}"))
         ]
-
-    def counts_cgroup(self, path: str) -> bool:
-        """Whether an empty cgroup of this path is this engine's to remove."""
-        return True
 
     def clear(self) -> None:
         """Take away the place, the network namespace, the cgroup parents, and whatever else there is."""
@@ -231,8 +225,9 @@ class Dockerd(Engine):
         self.process.wait()
         self.process = None
 
-    def counts_cgroup(self, path: str) -> bool:
-        return False
+    def remains(self) -> list[leftovers.Leftover]:
+        """Processes only: it leaves its cgroup parents and the mount of a network namespace."""
+        return [left for left in super().remains() if left.kind == "process"]
 
 
 KINDS: dict[str, type[Engine]] = {kind.kind: kind for kind in (Isula, Dockerd)}
