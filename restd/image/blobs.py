@@ -47,6 +47,11 @@ class BlobStore:
                 file.write(data)
             os.rename(target + ".new", target)
 
+    def read(self, digest: str) -> bytes:
+        """A small blob's bytes."""
+        with open(self.path(digest), "rb") as file:
+            return file.read()
+
     def remove(self, digest: str) -> None:
         """Delete a blob; none is fine."""
         with contextlib.suppress(FileNotFoundError):

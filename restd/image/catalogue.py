@@ -165,6 +165,11 @@ class Catalogue:
         """What the image is called, tags and digests, sorted."""
         return sorted(self._by_image.get(image_id, ()), key=str)
 
+    def tags(self, name: str) -> list[tuple[Image, Reference]]:
+        """All tags of a repository (full name), sorted, with their images."""
+        found = [reference for reference in self._references if reference.name == name and not reference.digest]
+        return [(self._images[self._references[reference][0]], reference) for reference in sorted(found, key=str)]
+
     def target(self, reference: Reference) -> Image | None:
         """The image a full reference means."""
         target = self._references.get(reference)

@@ -47,7 +47,7 @@ users:x:100:
 nogroup:x:65534:
 """
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_CREATED = "1970-01-01T00:00:00Z"
+_CREATED = "2025-01-01T00:00:00Z"
 _DIRECTORIES = {
     "bin": 0o755, "dev": 0o755, "etc": 0o755, "home": 0o755, "lib": 0o755, "proc": 0o555, "root": 0o700, "run": 0o755,
     "sbin": 0o755, "sys": 0o555, "tmp": 0o1777, "usr": 0o755, "usr/bin": 0o755, "usr/sbin": 0o755, "var": 0o755,

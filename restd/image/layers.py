@@ -200,8 +200,12 @@ def directory_size(path: str) -> int:
     return total
 
 
-def empty_trash(trash: str) -> None:
-    """Delete what this room moved into the trash. Blocks; what will not go stays for the next time."""
+def empty_trash(trash: str) -> bool:
+    """Delete what this room moved into the trash; whether anything went. Blocks; what will not go stays."""
+    gone = False
     for name in os.listdir(trash):
         if name.startswith("layer-"):
-            shutil.rmtree(os.path.join(trash, name), ignore_errors=True)
+            path = os.path.join(trash, name)
+            shutil.rmtree(path, ignore_errors=True)
+            gone = gone or not os.path.lexists(path)
+    return gone

@@ -125,8 +125,28 @@ class Delivery:
                 raise next((failure for failure in failures if isinstance(failure, InvalidParameter)), failures[0])
             return [self._adopt(found) for found in images]
         finally:
-            for stage, _ in self._stages.values():
-                self._stores.layers.discard(stage)
+            self.close()
+
+    def close(self) -> None:
+        """Throw away what is staged and was not delivered."""
+        for stage, _ in self._stages.values():
+            self._stores.layers.discard(stage)
+        self._stages.clear()
+
+    async def stage_lowest(self, member: Member) -> str:
+        """Unpack a layer of which only the blob is known, for an image with nothing below it; its diff id."""
+        layers = self._stores.layers
+        stage = layers.stage()
+        watch = Watch(self._reporter(member), self._stop)
+        try:
+            async with self._stores.slots:
+                unpacked = await self._thread(lambda: layers.unpack(member.path, stage, member.digest, watch))
+        except BaseException:
+            layers.discard(stage)
+            raise
+        self._stages[unpacked.diff_id] = (stage, Layer(unpacked.diff_id, unpacked.diff_id, "", unpacked.size))
+        self._checked[member.digest] = unpacked.diff_id
+        return unpacked.diff_id
 
     async def _job(self, member: Member, diff_id: str, chain: str, parent: str) -> None:
         """One layer: staged unless it is there already, its blob checked. The first failure stops the other jobs."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from restd.errors import InvalidParameter, Unavailable
 from restd.image.compression import LONGEST_MAGIC, Decoder, recognise
+from restd.image.references import is_digest
 from restd.image.tar import DIRECTORY, HARD_LINK, REGULAR, SYMLINK, Blocks, Entry, InvalidArchive, TarReader
 
 _HELD = 8 << 20
@@ -91,7 +92,7 @@ def decoded(feed: Feed) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file of the archive: where it lies, its digest and size. `path` is empty if the store has the blob already."""
+    """A file of the archive: where it lies, its digest and size."""
 
     path: str
     digest: str
@@ -153,8 +154,7 @@ def member_name(raw: bytes) -> str:
 class Spooler:
     """Fills one spool. `run` blocks: it is the thread's work."""
 
-    def __init__(self, feed: Feed, directory: str, blobs: str, limit: int) -> None:
-        self._feed = feed
+    def __init__(self, directory: str, blobs: str, limit: int) -> None:
         self._spool = Spool(directory, {}, {})
         self._blobs = blobs
         self._left = limit
@@ -164,9 +164,9 @@ class Spooler:
         """End soon, with Unavailable."""
         self._stop.set()
 
-    def run(self) -> Spool:
+    def run(self, feed: Feed) -> Spool:
         """Read to the end of the stream. Raises InvalidParameter for what is not a proper archive."""
-        pieces = decoded(self._feed)
+        pieces = decoded(feed)
         try:
             reader = TarReader(Blocks(lambda _: next(pieces, b"")))
             count = 0
@@ -181,7 +181,7 @@ class Spooler:
         except InvalidArchive as error:
             raise InvalidParameter(f"invalid archive: {error}") from error
         finally:
-            self._feed.abandon()
+            feed.abandon()
         return self._spool
 
     def _take(self, entry: Entry, reader: TarReader) -> None:
@@ -208,6 +208,9 @@ class Spooler:
         known = name.startswith(_BLOBS) and self._has(name[len(_BLOBS) :], size)
         path = os.path.join(self._spool.directory, str(len(self._spool.members)))
         digest = hashlib.sha256()
+        if known:
+            # A second name, so that a removal meanwhile does not take it away; only the digest is still to be checked.
+            os.link(os.path.join(self._blobs, name[len(_BLOBS) :]), path)
         descriptor = os.open("/dev/null" if known else path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
             for piece in reader.data():
@@ -222,12 +225,43 @@ class Spooler:
         found = digest.hexdigest()
         if name.startswith(_BLOBS) and found != name[len(_BLOBS) :]:
             raise InvalidParameter(f"invalid archive: {name} has the digest sha256:{found}")
-        return Member(os.path.join(self._blobs, found) if known else path, "sha256:" + found, size)
+        return Member(path, "sha256:" + found, size)
 
     def _has(self, digest: str, size: int) -> bool:
-        if len(digest) != 64 or not digest.isalnum():
+        if not is_digest("sha256:" + digest):
             return False
         try:
             return os.stat(os.path.join(self._blobs, digest)).st_size == size
         except OSError:
             return False
+
+
+class FileSpooler:
+    """Writes a stream to one file as it comes. `run` blocks: it is the thread's work."""
+
+    def __init__(self, path: str, limit: int) -> None:
+        self._path, self._limit = path, limit
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """End soon, with Unavailable."""
+        self._stop.set()
+
+    def run(self, feed: Feed) -> Member:
+        """The file that came. InvalidParameter if it is over the limit."""
+        digest, size = hashlib.sha256(), 0
+        try:
+            with open(self._path, "xb", buffering=0) as file:
+                while data := feed.get():
+                    if self._stop.is_set():
+                        raise Unavailable("the load was cancelled")
+                    size += len(data)
+                    if size > self._limit:
+                        raise InvalidParameter("invalid archive: it is too large")
+                    digest.update(data)
+                    view = memoryview(data)
+                    while view:
+                        view = view[file.write(view) :]
+        finally:
+            feed.abandon()
+        return Member(self._path, "sha256:" + digest.hexdigest(), size)

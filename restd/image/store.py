@@ -1,37 +1,38 @@
 """The image store: what the rest of the engine knows of images. One object, its parts in the modules beside it.
 
-ROOT/images   metadata        ROOT/blobs     as they came
-ROOT/overlay  unpacked layers  ROOT/overlay-containers  writable layers
-ROOT/tmp      archives on their way in      ROOT/trash  what is being deleted
+ROOT/images   metadata             ROOT/blobs               as they came
+ROOT/overlay  unpacked layers      ROOT/overlay-containers  writable layers
+ROOT/tmp      archives on their way in      ROOT/trash      what is being deleted
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import secrets
-import shutil
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from restd.errors import Unavailable
+from restd.errors import InvalidParameter
 from restd.events import Events
-from restd.image.archive import Found, host_platform, parse_platform, read_archive
+from restd.image.archive import Platform, host_platform, parse_platform
 from restd.image.blobs import BlobStore
 from restd.image.catalogue import Catalogue
-from restd.image.layers import LayerStore, empty_trash
-from restd.image.loading import Delivery, Pins, Progress, Stores, digests_of, run_in
+from restd.image.export import Chosen, export
+from restd.image.history import history_rows
+from restd.image.intake import PREFIX, ImportRequest, Intake
+from restd.image.layers import LayerStore
+from restd.image.ledger import Ledger
+from restd.image.loading import Pins, Progress, Stores, run_in
 from restd.image.overlay import Overlay, image_graph_driver
-from restd.image.references import Reference, parse_reference
-from restd.image.spool import Feed, Spool, Spooler
+from restd.image.references import Reference, is_digest, is_tag, parse_reference
+from restd.image.removal import Removal
+from restd.image.selection import ImageFilter, select
+from restd.image.sweep import Sweep
 from restd.image.unpack import UnpackLimits
-from restd.lib.mounts import sync_file_system
 from restd.lib.tasks import TaskGroup
-from restd.lib.times import now_ns
-from restd.model.image import GraphDriver, Image, LayerSizes, Loaded
+from restd.model.image import Deleted, GraphDriver, HistoryRow, Image, ImageUse, Loaded, PruneResult, Untagged
 
 _THREADS = 10
-_LOADS = 4
 _UNPACKERS = 2
 _ARCHIVE_LIMIT = 512 << 30
 
@@ -39,56 +40,52 @@ _ARCHIVE_LIMIT = 512 << 30
 class ImageStore:
     """Images, layers and the root file systems of containers under `root`. Used from the event loop.
 
-    `open()` first, `close()` last. `overlay` has the containers' root file systems. `problems` lists, for people, what `open` could not read and set aside.
+    `open()` first, `close()` last. `overlay` has the containers' root file systems. `problems` lists, for people,
+    what `open` could not read and set aside. `archive_limit` bounds an archive's decompressed bytes.
     """
 
     def __init__(
-        self,
-        root: str,
-        events: Events,
-        *,
-        limits: UnpackLimits | None = None,
-        archive_limit: int = _ARCHIVE_LIMIT,
+        self, root: str, events: Events, *, limits: UnpackLimits | None = None, archive_limit: int = _ARCHIVE_LIMIT
     ) -> None:
-        self._root, self._events, self._archive_limit = root, events, archive_limit
+        self._events = events
         self._tmp, self._trash = os.path.join(root, "tmp"), os.path.join(root, "trash")
         self._catalogue = Catalogue(root)
+        self._ledger = Ledger(self._catalogue)
         self._blobs = BlobStore(root)
         self._layers = LayerStore(root, self._trash, limits or UnpackLimits())
-        self.overlay = Overlay(root, self._trash, self._layers, self._catalogue.find, self._released)
         self._pins = Pins()
         self._tasks = TaskGroup("images")
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="images")
-        self._loads = asyncio.Semaphore(_LOADS)
-        self._slots = asyncio.Semaphore(_UNPACKERS)
-        self._writing = asyncio.Lock()
-        self._emptying = False
+        self._sweep = Sweep(self._catalogue, self._layers, self._blobs, self._pins, self._trash, self._tasks)
+        self.overlay = Overlay(root, self._trash, self._layers, self._catalogue.find, self._sweep.released)
+        self._sweep.held = lambda chain: self.overlay.layer_uses[chain] > 0
+        stores = Stores(self._layers, self._blobs, self._pool, asyncio.Semaphore(_UNPACKERS), self._catalogue.diff_id)
+        self._intake = Intake(self._tmp, archive_limit, stores, self._catalogue, self._ledger, self._pins, self._sweep)
+        self._removal = Removal(self._catalogue, self._ledger, events, self._sweep.collect)
         self.problems: list[str] = []
 
     async def open(self) -> None:
         """Read the metadata and clear what a crash left behind. Nothing that could not be read is deleted."""
         await run_in(self._pool, lambda: None, self._open)
-        self._empty_trash()
+        for name in os.listdir(self._tmp):
+            if name.startswith(PREFIX):
+                self._sweep.discard(os.path.join(self._tmp, name))
+        self._sweep.empty_trash()
 
     def _open(self) -> None:
         for path in (self._tmp, self._trash):
             os.makedirs(path, 0o700, exist_ok=True)
-        for name in os.listdir(self._tmp):
-            if name.startswith("image-"):
-                shutil.rmtree(os.path.join(self._tmp, name), ignore_errors=True)
         self._blobs.open()
         self.problems += self._layers.open()
         self.problems += self._catalogue.open()
         self.problems += self.overlay.open()
         if not self.problems:
-            self._collect([*self._blobs.all(), *(layer.chain_id for layer in self._layers.all())])
+            self._sweep.everything()
 
     async def close(self) -> None:
         """Stop the background work and let the threads go."""
         await self._tasks.close()
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
-
-    # Looking
 
     def resolve(self, name: str) -> Image:
         """The image that `name` means: id, unique prefix of one, or reference. NotFound in Docker's words."""
@@ -98,26 +95,52 @@ class ImageStore:
         """The image with exactly this id (`sha256:HEX`), or None."""
         return self._catalogue.get(image_id)
 
-    def list(self) -> Sequence[Image]:
-        """Every image, newest first."""
-        return sorted(self._catalogue.all(), key=lambda image: (image.created, image.id), reverse=True)
+    def list(self, chosen: ImageFilter | None = None, *, intermediate: bool = False) -> Sequence[Image]:
+        """The images that `chosen` selects, newest first; nameless parents of other images only if `intermediate`."""
+        images = select(self._catalogue.all(), chosen or ImageFilter())
+        return [
+            image
+            for image in images
+            if intermediate or image.repo_tags or image.repo_digests or not self._catalogue.has_children(image.id)
+        ]
 
     def graph_driver(self, image: Image) -> GraphDriver:
         """`GraphDriver` of the image's inspect answer."""
         return image_graph_driver(self._layers, image)
 
-    # Changing references
+    def shared_size(self, image: Image) -> int:
+        """`SharedSize`: bytes of those layers that another image has too."""
+        chains = {layer.chain_id for layer in image.layers if self._catalogue.layer_uses[layer.chain_id] > 1}
+        return sum(self._layer_size(chain) for chain in chains)
 
-    async def _point(self, targets: Mapping[Reference, str]) -> None:
-        """Set references durably, then in memory."""
-        time = now_ns()
-        async with self._writing:
-            changes = {reference: (image_id, time) for reference, image_id in targets.items()}
-            await asyncio.to_thread(self._catalogue.write_references, changes)
-            for reference, image_id in targets.items():
-                self._catalogue.point(reference, image_id, time)
+    def layers_size(self) -> int:
+        """Bytes of all unpacked layers: `LayersSize` of `GET /system/df`."""
+        return sum(layer.size for layer in self._layers.all())
 
-    # Bringing images in
+    def _layer_size(self, chain: str) -> int:
+        layer = self._layers.get(chain)
+        return layer.size if layer is not None else 0
+
+    def history(self, name: str) -> Sequence[HistoryRow]:
+        """The steps an image was made in, newest first."""
+        return history_rows(self._catalogue.find(name), self._layer_size, self._catalogue.get)
+
+    async def tag(self, name: str, repo: str, tag: str = "") -> None:
+        """Give the image another reference, `repo:tag`; one that meant another image moves."""
+        image = self._catalogue.find(name)
+        reference = tag_reference(repo, tag)
+        await self._ledger.point({reference: image.id})
+        self._publish("tag", image, reference.familiar)
+
+    async def remove(
+        self, name: str, force: bool, noprune: bool, uses: Sequence[ImageUse]
+    ) -> Sequence[Untagged | Deleted]:
+        """Remove a reference, and the image with its last one. `uses`: all containers. Conflict in Docker's words."""
+        return await self._removal.remove(name, force, noprune, uses)
+
+    async def prune(self, chosen: ImageFilter, uses: Sequence[ImageUse]) -> PruneResult:
+        """Remove the images no container uses: those without a tag, or with `chosen.dangling` False all of them."""
+        return await self._removal.prune(chosen, uses)
 
     async def load(
         self, stream: AsyncIterator[bytes], progress: Progress | None = None, platform: str = ""
@@ -127,96 +150,90 @@ class ImageStore:
         On return everything is on disk to stay. `progress` is called on the event loop. Raises InvalidParameter for an
         archive that cannot be taken; then nothing of it is left.
         """
-        wanted = parse_platform(platform) if platform else host_platform()
-        async with self._loads:
-            directory = os.path.join(self._tmp, f"image-{secrets.token_hex(8)}")
-            os.mkdir(directory, 0o700)
-            try:
-                spool = await self._spool(stream, directory)
-                found = await run_in(self._pool, lambda: None, lambda: read_archive(spool, wanted))
-                images = await self._take(found, progress)
-            finally:
-                self._tasks.start(asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True), "empty")
-        for image in images:
-            self._events.publish("image", "load", image.id, self._attributes(image, image.id))
-        loaded = zip(images, found, strict=True)
-        return [Loaded(name, image.id) for image, item in loaded for name in (item.names or (None,))]
+        taken = await self._intake.load(stream, _platform(platform), progress)
+        for image, _ in taken:
+            self._publish("load", image, image.id)
+        return [Loaded(name, image.id) for image, names in taken for name in (names or (None,))]
 
-    async def _spool(self, stream: AsyncIterator[bytes], directory: str) -> Spool:
-        """Pump the stream into a thread that splits it."""
-        feed = Feed()
-        spooler = Spooler(feed, directory, self._blobs.directory, self._archive_limit)
-        future = asyncio.get_running_loop().run_in_executor(self._pool, spooler.run)
-        try:
-            async for data in stream:
-                if not await feed.put(data):
-                    break
-            feed.end()
-            return await asyncio.shield(future)
-        except BaseException:
-            spooler.stop()
-            feed.end(Unavailable("the archive did not arrive in full"))
-            await asyncio.wait([future])
-            future.exception()
-            raise
+    async def import_(
+        self,
+        stream: AsyncIterator[bytes],
+        repo: str = "",
+        tag: str = "",
+        message: str = "",
+        changes: Sequence[str] = (),
+        platform: str = "",
+    ) -> str:
+        """Make a one-layer image from the tar of a root file system, compressed or not; its id.
 
-    async def _take(self, found: Sequence[Found], progress: Progress | None) -> Sequence[Image]:
-        """Deliver the images, make them durable, then known, then named."""
-        held = digests_of(found)
+        `changes` are Dockerfile instructions for its configuration. Raises InvalidParameter for bad input.
+        """
+        reference = tag_reference(repo, tag) if repo else None
+        request = ImportRequest(reference, message, tuple(changes), _platform(platform))
+        image = await self._intake.import_(stream, request)
+        self._publish("import", image, image.id)
+        return image.id
+
+    def save(self, names: Sequence[str]) -> AsyncIterator[bytes]:
+        """The images as one archive, in pieces. Names are looked up now (NotFound); by id they are saved nameless.
+
+        A repository without a tag stands for all of its tags. The blobs stay until the iterator is finished or closed.
+        """
+        return self._save(self._choose(names))
+
+    async def _save(self, chosen: Sequence[Chosen]) -> AsyncIterator[bytes]:
+        held = {digest for item in chosen for digest in (item.image.id, item.image.manifest_digest)}
+        held |= {layer.digest for item in chosen for layer in item.image.layers}
         self._pins.hold(held)
         try:
-            stores = Stores(self._layers, self._blobs, self._pool, self._slots, self._catalogue.diff_id)
-            images = await Delivery(stores, progress).deliver(found)
-            await asyncio.to_thread(sync_file_system, self._root)
-            for image in images:
-                if self._catalogue.get(image.id) is None:
-                    await self._add(image)
-            names = {parse_reference(name): item.config.digest for item in found for name in item.names}
-            if names:
-                await self._point(names)
+            async for piece in export(chosen, self._blobs):
+                yield piece
         finally:
             self._pins.release(held)
-            self._collect(held)
-        return [self._catalogue.find(image.id) for image in images]
+            self._sweep.collect(held)
+        for item in chosen:
+            self._publish("save", item.image, item.image.id)
 
-    async def _add(self, image: Image) -> None:
-        async with self._writing:
-            await asyncio.to_thread(self._catalogue.write_image, image)
-            if self._catalogue.get(image.id) is None:
-                self._catalogue.add(image)
+    def _choose(self, names: Sequence[str]) -> Sequence[Chosen]:
+        if not names:
+            raise InvalidParameter("no images to save")
+        found: dict[str, tuple[Image, set[Reference]]] = {}
+        for name in names:
+            for image, reference in self._named(name):
+                references = found.setdefault(image.id, (image, set()))[1]
+                if reference is not None:
+                    references.add(reference)
+        return [Chosen(image, tuple(sorted(references, key=str))) for image, references in found.values()]
 
-    # Letting go
-
-    def _collect(self, digests: Iterable[str]) -> Sequence[tuple[str, int]]:
-        """Delete the blobs and layers among `digests` that nothing uses; the layers that went, with sizes."""
-        gone = []
-        candidates = [digest for digest in digests if digest not in self._pins]
-        for digest in candidates:
-            if not self._catalogue.blob_uses[digest]:
-                self._blobs.remove(digest)
-            layer = self._layers.get(digest)
-            if layer is not None and not self._catalogue.layer_uses[digest] and not self.overlay.layer_uses[digest]:
-                self._layers.remove(digest)
-                gone.append((digest, layer.size))
-        return gone
-
-    def _released(self, chains: Sequence[str]) -> None:
-        """A container's layer is gone: so are image layers that only it still used, and its files are in the trash."""
-        self._collect(chains)
-        self._empty_trash()
-
-    def _empty_trash(self) -> None:
-        """Start emptying the trash, if that is not going on already."""
-        if not self._emptying:
-            self._emptying = True
-            self._tasks.start(self._empty(), "trash")
-
-    async def _empty(self) -> None:
+    def _named(self, name: str) -> Sequence[tuple[Image, Reference | None]]:
+        """The images and references one name of a save means."""
         try:
-            await asyncio.to_thread(empty_trash, self._trash)
-        finally:
-            self._emptying = False
+            reference = parse_reference(name)
+        except InvalidParameter:
+            return [(self._catalogue.find(name), None)]
+        if not is_digest(name) and not reference.tag and not reference.digest:
+            tagged = self._catalogue.tags(reference.name)
+            if tagged:
+                return tagged
+        image = self._catalogue.find(name)
+        full = reference.with_default_tag()
+        return [(image, full if self._catalogue.target(full) is image and not full.digest else None)]
 
-    @staticmethod
-    def _attributes(image: Image, name: str) -> dict[str, str]:
-        return {**image.config.labels, "name": name}
+    def _publish(self, action: str, image: Image, name: str) -> None:
+        self._events.publish("image", action, image.id, {**image.config.labels, "name": name})
+
+
+def _platform(text: str) -> Platform:
+    return parse_platform(text) if text else host_platform()
+
+
+def tag_reference(repo: str, tag: str) -> Reference:
+    """`repo` and `tag` as a reference to set; without a tag anywhere it is `latest`. InvalidParameter if bad."""
+    reference = parse_reference(repo)
+    if reference.digest:
+        raise InvalidParameter("cannot import digest reference")
+    if not tag:
+        return reference.with_default_tag()
+    if not is_tag(tag):
+        raise InvalidParameter("invalid tag format")
+    return Reference(reference.domain, reference.path, tag)
