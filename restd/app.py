@@ -8,19 +8,16 @@ import logging
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from aiohttp import web
 
+from restd.api.engine import Engine
 from restd.api.server import make_runner
 from restd.config import Config
 from restd.container.containers import Containers
 from restd.events import Events
 from restd.image.store import ImageStore
 from restd.lib.host import Host
-from restd.lib.tasks import TaskGroup
-from restd.runtime.dispatch import Runtimes
-from restd.runtime.nursery import Nursery
 
 log = logging.getLogger(__name__)
 
@@ -29,26 +26,13 @@ LOCK_SECONDS = 60.0
 LISTEN_BACKLOG = 2048
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """What the HTTP door serves."""
-
-    config: Config
-    host: Host
-    events: Events
-    images: ImageStore
-    containers: Containers
-
-
 class Application:
     """One engine in one process, from the lock on the state folder to the listening sockets."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._lock = -1
-        self._tasks = TaskGroup("application")
         self._events = Events()
-        self._nursery: Nursery | None = None
         self._containers: Containers | None = None
         self._images: ImageStore | None = None
         self._runner: web.AppRunner | None = None
@@ -61,10 +45,7 @@ class Application:
         host = Host.detect()
         self._images = images = ImageStore(config.graph, self._events)
         await images.open()
-        self._nursery = nursery = Nursery()
-        await nursery.start()
-        runtimes = Runtimes(config, nursery)
-        self._containers = containers = Containers(config, host, self._events, images, runtimes)
+        self._containers = containers = Containers(config, host, self._events, images)
         await containers.open()
         self._runner = runner = make_runner(Engine(config, host, self._events, images, containers))
         await runner.setup()
@@ -84,11 +65,8 @@ class Application:
                 log.warning("some requests did not end within %.0f s and were cut off", seconds)
         if self._containers is not None:
             await self._containers.close()
-        if self._nursery is not None:
-            await self._nursery.close()
         if self._images is not None:
             await self._images.close()
-        await self._tasks.close()
         if self._lock >= 0:
             os.close(self._lock)
 
