@@ -61,7 +61,9 @@ def _dispatch(chosen: options.Arguments) -> int:
             return _help([name])
         _count(len(arguments.words), verb.least, verb.most)
     except UsageError as error:
-        raise UsageError(f"{name}: {error}; see 'isula-rest {name} --help'", error.code) from error
+        see = f"see 'isula-rest {name} --help'"
+        text = f"{error} S{see[1:]}" if str(error).endswith("?") else f"{error}; {see}"
+        raise UsageError(f"{name}: {text}", error.code) from error
     where = address.parse(address.choose(chosen.text("host"), os.environ))
     return verb.run(arguments, Engine(where, os.environ.get("DOCKER_API_VERSION", "")))
 

@@ -71,7 +71,7 @@ def _pull(engine: Engine, image: str, platform: object) -> None:
         if not separator or "/" in tag:
             name, tag = image, "latest"
     reply = engine.open("POST", "/images/create", {"fromImage": name, "tag": tag, "platform": platform})
-    with reply.connection:
+    with reply:
         Progress(2, tty.is_terminal(2)).follow(reply.lines())
 
 

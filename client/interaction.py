@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import signal
-from contextlib import ExitStack
+from contextlib import nullcontext
 
 from client import tty
 from client.errors import ClientError, EngineError
-from client.output import tell
-from client.session import NOT_STOPPED, Session, Streams, forwarder, resizer
+from client.session import Session, Streams, forwarder, resizer, tell_not_stopped
 from client.signals import PROXIED, Signals
 
 TYPE_CHECKING = False
@@ -24,7 +23,8 @@ class Interaction:
     """The user's side of one session.
 
     `terminal`: the process has a terminal. `keyboard`: stdin goes to the process. `proxy`: signals go to the
-    container (without a terminal only: with one, the keys do it). Use it as a context: within it the terminal is raw.
+    container (without a terminal only: with one, the keys do it). Use it as a context: within it signals
+    are collected.
     """
 
     def __init__(self, engine: Engine, terminal: bool, keyboard: bool, proxy: bool = False) -> None:
@@ -32,30 +32,26 @@ class Interaction:
         self.terminal = terminal
         self.keyboard = keyboard
         self._proxied = PROXIED if proxy and not terminal else ()
-        self._stack = ExitStack()
         self._signals = Signals((*self._proxied, signal.SIGWINCH) if terminal else self._proxied)
 
     def __enter__(self) -> Interaction:
-        self._stack.enter_context(self._signals)
+        self._signals.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        self._signals.__exit__()
 
     def talk(
         self, stream: Reply, path: str, container: str = "", ending: Reply | None = None, patience: float | None = None
     ) -> bool:
         """Copy until the end; `path` is what gets resized. Returns whether the container is known to have ended."""
-        if self.terminal and self.keyboard and tty.is_terminal(0):
-            self._stack.enter_context(tty.Raw(0))
         streams = Streams(stream, self.terminal, 0 if self.keyboard else None)
         forward: Callable[[int], None] | None = forwarder(self._engine, container) if self._proxied else None
         resize = resizer(self._engine, path) if self.terminal else None
         session = Session(streams, self._signals, ending, resize, forward, lambda: tty.size(1, 0))
-        try:
+        raw = tty.Raw(0) if self.terminal and self.keyboard and tty.is_terminal(0) else nullcontext()
+        with raw:
             return session.run(patience)
-        finally:
-            stream.close()
 
 
 def check_terminal(terminal: bool, keyboard: bool) -> None:
@@ -85,5 +81,5 @@ def last_code(engine: Engine, ended: bool, ending: Reply, path: str) -> int:
         running = False
     if not running:
         return exit_code(ending)
-    tell(NOT_STOPPED)
+    tell_not_stopped()
     return 0

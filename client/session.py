@@ -10,8 +10,9 @@ import time
 
 from client.errors import ClientError, EngineError, Unreachable
 from client.frames import STDERR, FrameError, Frames
-from client.output import write_all
+from client.output import tell, write_all
 from client.signals import Signals
+from client.tty import is_terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ DRAIN_SECONDS = 10.0  # silence after the container's end, after which its strea
 _BLOCK = 1024 * 1024
 _INPUT = 64 * 1024
 _RESIZE_TRIES = 10
-_FORCED = 3  # so many SIGINT or SIGTERM in one session mean: end now
 
 NOT_STOPPED = "INFO: Wait container stopped status timeout."
 
@@ -145,7 +145,6 @@ class Session:
         self._size = size
         self._tries = 0
         self._ready = False  # the wait has been answered
-        self._interrupts = 0
 
     def run(self, patience: float | None) -> bool:
         """Copy until the stream's end, then wait for the container's, `patience` seconds at most (None: for ever).
@@ -209,10 +208,6 @@ class Session:
         for number in numbers:
             if number == signal.SIGWINCH:
                 continue
-            if number in (signal.SIGINT, signal.SIGTERM):
-                self._interrupts += 1
-                if self._interrupts >= _FORCED:
-                    raise ClientError("interrupted three times: ended without waiting for the container", 128 + number)
             if self._forward:
                 self._forward(number)
         return numbers
@@ -228,6 +223,11 @@ class Session:
             self._tries += 1  # a container that is only just starting; the size given at its creation still holds
             return time.monotonic() + 0.01 * self._tries if self._tries < _RESIZE_TRIES else None
         return None
+
+
+def tell_not_stopped() -> None:
+    """Say that the session has ended and the process goes on; on a terminal the cursor is in the middle of a line."""
+    tell(("\n" if is_terminal(2) else "") + NOT_STOPPED)
 
 
 def resizer(engine: Engine, path: str) -> Callable[[int, int], None]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+from client.errors import ClientError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,13 +25,20 @@ PROXIED = (
 )
 
 
+_FORCED = 3
+
+
 class Signals:
-    """A context that collects some signals instead of obeying them."""
+    """A context that collects some signals instead of obeying them.
+
+    The third SIGINT or SIGTERM raises ClientError wherever the program is: somebody wants it to end.
+    """
 
     def __init__(self, numbers: Iterable[int]) -> None:
         self._numbers = tuple(numbers)
         self._before: dict[int, Any] = {}
         self._read, self._write = -1, -1
+        self._interrupts = 0
 
     def __enter__(self) -> Signals:
         self._read, self._write = os.pipe()
@@ -37,7 +46,7 @@ class Signals:
         os.set_blocking(self._write, False)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in self._numbers:
-            self._before[number] = signal.signal(number, _noted)
+            self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,6 +68,9 @@ class Signals:
             return []
         return [number for number in numbers if number in self._numbers]
 
-
-def _noted(_number: int, _frame: object) -> None:
-    """Python wants a handler; the number is already in the pipe."""
+    def _note(self, number: int, _frame: object) -> None:
+        """Python wants a handler; the number is already in the pipe."""
+        if number in (signal.SIGINT, signal.SIGTERM):
+            self._interrupts += 1
+            if self._interrupts >= _FORCED:
+                raise ClientError("interrupted three times: ended without waiting for the container", 128 + number)

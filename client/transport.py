@@ -89,11 +89,8 @@ class Engine:
 
     def call(self, method: str, path: str, values: Mapping[str, object] | None = None, body: object = None) -> Any:
         """Send a request and return the reply's JSON, None if there is none."""
-        reply = self.send(method, path, values, body)
-        try:
+        with self.send(method, path, values, body) as reply:
             return reply.json()
-        finally:
-            reply.close()
 
     def _connect(self) -> socket.socket:
         address = self.address
@@ -134,6 +131,12 @@ class Reply:
     def close(self) -> None:
         """Give up the connection."""
         self.connection.close()
+
+    def __enter__(self) -> Reply:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def head(self) -> Head:
@@ -182,7 +185,10 @@ class Reply:
             yield self._line(rest)
 
     def blocks(self, size: int = _LARGE) -> Iterator[list[memoryview]]:
-        """The body in slices of one buffer, which are valid until the next step. Raises ClientError if it is cut."""
+        """The body in slices of one buffer, which are valid until the next step; at its end the connection is closed.
+
+        Raises ClientError if the body is cut off.
+        """
         head = self.head
         buffer = bytearray(size)
         view = memoryview(buffer)
@@ -215,6 +221,8 @@ class Reply:
             raise ClientError(str(error)) from error
         except OSError as error:
             raise ClientError(f"the connection to the engine was lost: {error.strerror or error}") from error
+        finally:
+            self.close()
 
     def _read_head(self) -> Head:
         try:

@@ -37,8 +37,8 @@ def size(text: str) -> int:
     word = text.strip().lower()
     digits = word.rstrip("bikmgtp ")
     unit = word[len(digits) :].lstrip(" ")
-    if unit not in ("", "b"):
-        unit = {"ib": "", "b": ""}.get(unit[1:], unit[1:]) or unit[0]
+    if unit[1:] in ("b", "ib"):
+        unit = unit[0]
     if not is_number(digits, 1) or digits.startswith(".") or digits.endswith(".") or unit not in _SIZES:
         raise ValueError("a size such as 64m or 2g is wanted")
     whole, _, part = digits.partition(".")

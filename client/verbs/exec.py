@@ -11,8 +11,7 @@ from client.creation import start_code
 from client.errors import ClientError, EngineError
 from client.interaction import STOPPED_SECONDS, Interaction, check_terminal
 from client.options import Option
-from client.output import tell
-from client.session import NOT_STOPPED
+from client.session import tell_not_stopped
 from client.verb import Verb
 
 TYPE_CHECKING = False
@@ -41,8 +40,10 @@ def run(arguments: Arguments, engine: Engine) -> int:
         if detached:
             engine.call("POST", path + "/start", body=start)
             return 0
-        with Interaction(engine, terminal, keyboard) as interaction:
-            stream = engine.open("POST", path + "/start", body=start, upgrade=True)
+        with (
+            Interaction(engine, terminal, keyboard) as interaction,
+            engine.open("POST", path + "/start", body=start, upgrade=True) as stream,
+        ):
             interaction.talk(stream, path)
     except EngineError as error:
         error.code = start_code(error.message)
@@ -84,7 +85,7 @@ def _exit_code(engine: Engine, path: str, patience: float | None) -> int:
         time.sleep(_INTERVAL)
     if patience is None:
         raise ClientError("the connection to the process was lost while it still runs", 125)
-    tell(NOT_STOPPED)
+    tell_not_stopped()
     return 0
 
 

@@ -42,7 +42,7 @@ def run(arguments: Arguments, engine: Engine) -> int:
             reply = engine.open("POST", "/images/create", query, upload=descriptor)
         finally:
             os.close(descriptor)
-    with reply.connection:
+    with reply:
         Progress(1, tty.is_terminal(1)).follow(reply.lines())
     return 0
 

@@ -31,7 +31,7 @@ def run(arguments: Arguments, engine: Engine) -> int:
         reply = engine.open("POST", "/images/load", {"quiet": int(quiet)}, upload=descriptor)
     finally:
         os.close(descriptor)
-    with reply.connection:
+    with reply:
         Progress(1, terminal, quiet).follow(reply.lines())
     return 0
 

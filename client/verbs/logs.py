@@ -37,7 +37,7 @@ def run(arguments: Arguments, engine: Engine) -> int:
     # The log's content type doesn't tell on older engines whether it is framed; the container does.
     about = engine.send("GET", path + "/json")
     reply = engine.send("GET", path + "/logs", query)
-    with reply.connection, about.connection:
+    with reply, about:
         terminal = bool(about.json()["Config"]["Tty"])
         reply.check()
         frames = None if terminal else Frames()

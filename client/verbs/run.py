@@ -31,19 +31,21 @@ def run(arguments: Arguments, engine: Engine) -> int:
     except ValueError as error:
         raise ClientError(str(error), 125) from error
     check_terminal(terminal, "stdin" in streams)
-    with Interaction(engine, terminal, "stdin" in streams, arguments.flag("sig-proxy")) as interaction:
-        identifier = create(arguments, engine, detached)
-        path = paths.container(identifier)
-        if not streams:
-            _start(engine, path, None, arguments)
-            say(identifier)
-            return 0
-        query = {"stream": 1, "detachKeys": arguments.text("detach-keys")}
-        stream = engine.open("POST", path + "/attach", {**query, **dict.fromkeys(streams, 1)}, upgrade=True)
-        ending = engine.open("POST", path + "/wait", {"condition": _condition(arguments)})
+    identifier = create(arguments, engine, detached)
+    path = paths.container(identifier)
+    if detached:
+        _start(engine, path, None, arguments)
+        say(identifier)
+        return 0
+    query = {"stream": 1, "detachKeys": arguments.text("detach-keys"), **dict.fromkeys(streams, 1)}
+    with (
+        Interaction(engine, terminal, "stdin" in streams, arguments.flag("sig-proxy")) as interaction,
+        engine.open("POST", path + "/attach", query, upgrade=True) as stream,
+        engine.open("POST", path + "/wait", {"condition": _condition(arguments)}) as ending,
+    ):
         _start(engine, path, ending, arguments)
         ended = interaction.talk(stream, path, identifier, ending, STOPPED_SECONDS if terminal else None)
-    return last_code(engine, ended, ending, path)
+        return last_code(engine, ended, ending, path)
 
 
 def _condition(arguments: Arguments) -> str:
@@ -70,7 +72,7 @@ VERB = Verb(
         *USUAL,
         detach_keys(),
         *RARE,
-        Option("sig-proxy", "", "true|false", lambda text: text in ("true", "1"), default=True),
+        Option("sig-proxy", "", default=True),
     ),
     words="IMAGE [COMMAND] [ARG...]",
     least=1,

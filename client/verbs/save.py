@@ -22,7 +22,7 @@ def run(arguments: Arguments, engine: Engine) -> int:
     if not name and tty.is_terminal(1):
         raise ClientError("an archive would clutter the terminal: redirect it, or name a file with -o")
     reply = engine.open("GET", "/images/get", {"names": arguments.words})
-    with reply.connection:
+    with reply:
         if name:
             _into_file(reply, name)
         else:

@@ -29,12 +29,14 @@ def run(arguments: Arguments, engine: Engine) -> int:
     check_terminal(terminal, keyboard)
     query = {"stream": 1, "stdin": keyboard, "stdout": 1, "stderr": 1, "detachKeys": arguments.text("detach-keys")}
     condition = "removed" if about["HostConfig"].get("AutoRemove") else "next-exit"
-    with Interaction(engine, terminal, keyboard, arguments.flag("sig-proxy")) as interaction:
-        stream = engine.open("POST", path + "/attach", query, upgrade=True)
-        ending = engine.open("POST", path + "/wait", {"condition": condition})
+    with (
+        Interaction(engine, terminal, keyboard, arguments.flag("sig-proxy")) as interaction,
+        engine.open("POST", path + "/attach", query, upgrade=True) as stream,
+        engine.open("POST", path + "/wait", {"condition": condition}) as ending,
+    ):
         engine.call("POST", path + "/start")
         ended = interaction.talk(stream, path, about["Id"], ending, STOPPED_SECONDS if terminal else None)
-    return last_code(engine, ended, ending, path)
+        return last_code(engine, ended, ending, path)
 
 
 VERB = Verb(
@@ -43,7 +45,7 @@ VERB = Verb(
         Option("attach a", "Show its output, pass signals on, return its exit code"),
         Option("interactive i", "Connect stdin as well"),
         detach_keys(),
-        Option("sig-proxy", "Pass signals on (true)", "true|false", lambda text: text in ("true", "1"), default=True),
+        Option("sig-proxy", "Pass signals on (true)", default=True),
     ),
     words="CONTAINER...",
     least=1,
