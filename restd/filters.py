@@ -62,7 +62,7 @@ class Filters:
             return True
         if values <= {"0", "false", "f"}:
             return False
-        raise InvalidParameter(f"invalid filter '{key}={sorted(values)[0]}'")
+        raise InvalidParameter(f"invalid filter '{key}={min(values)}'")
 
     def __bool__(self) -> bool:
         return bool(self._by_key)

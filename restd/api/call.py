@@ -74,7 +74,7 @@ class Glance:
 
 
 class Call(Glance):
-    """A request with its headers, body and connection. `version` is the API version it asks for; `name` from the path."""
+    """A request with its headers, body and connection. `version` is the API version, `name` what the path says."""
 
     __slots__ = ("_continued", "_lent", "_request", "opened")
 
@@ -115,10 +115,10 @@ class Call(Glance):
             return {}
         return decode_object(data)
 
-    async def skip_body(self) -> None:
+    async def skip_body(self, limit: int = JSON_LIMIT) -> None:
         """Read and forget a body that means nothing here (dockerode sends its options with every request)."""
         self._continue()
-        await read_all(self._request.content)
+        await read_all(self._request.content, limit)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body in parts, for archives: no limit, nothing kept."""

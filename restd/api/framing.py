@@ -131,7 +131,7 @@ def read_head(head: bytes) -> RequestHead | None:
 
 
 def _without_upgrade(head: bytes) -> bytes:
-    """Without the Upgrade header and its mention in Connection: aiohttp would not deliver the body of such a request."""
+    """Without the Upgrade header and its mention in Connection, for which aiohttp would stop to parse."""
     head = _UPGRADE.sub(b"", head)
 
     def keep(match: re.Match[bytes]) -> bytes:

@@ -78,7 +78,7 @@ class Answer:
 
 
 class Stream:
-    """A response in parts. Made with its head already written; while it is open a client that leaves cancels its task."""
+    """A response in parts. Making it writes the head; while it is open, a client that leaves cancels its task."""
 
     def __init__(self, protocol: DockerProtocol, head: bytes, *, chunked: bool, keep_alive: bool) -> None:
         self._protocol = protocol
@@ -92,6 +92,11 @@ class Stream:
         if data:
             self._protocol.write(chunk(data) if self._chunked else data)
             await self._protocol.drain()
+
+    def put(self, data: bytes) -> None:
+        """Send one part without waiting, for callbacks that make little; a client that has left is not told."""
+        if not self._protocol.lost:
+            self._protocol.write(chunk(data) if self._chunked else data)
 
     def cut(self) -> None:
         """End the connection without the last chunk, so that the client sees that the stream broke off."""
@@ -132,7 +137,7 @@ class Lent:
 
 
 class HangupWatch:
-    """Tells when a client that half-closed has closed for good: one epoll descriptor in which only HUP and ERR count."""
+    """Tells when a client that half-closed has closed for good: one epoll in which only HUP and ERR count."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -382,7 +387,11 @@ class DockerProtocol(RequestHandler):
         self._feed(data)
 
     def handle_error(
-        self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+        self,
+        request: BaseRequest,  # noqa: ARG002 - aiohttp's signature
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
     ) -> web.StreamResponse:
         """What is answered to bytes that are not HTTP, or after a failure outside a handler. Closes the connection."""
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -390,7 +399,7 @@ class DockerProtocol(RequestHandler):
         else:
             log.debug("bad request: %s", exc)
         text = (message or HTTPStatus(status).phrase).strip().splitlines()[0].rstrip(":")
-        return cast(Any, Answer(self, self._door.failure(status, text), keep_alive=False))
+        return cast(web.StreamResponse, Answer(self, self._door.failure(status, text), keep_alive=False))
 
     def log_debug(self, *args: Any, **kw: Any) -> None:
         """aiohttp's chatter about clients that leave early."""

@@ -43,7 +43,7 @@ class Route:
     slashes: bool = False
     description: str = ""
     parameters: tuple[Parameter, ...] = ()
-    body: type[Schema] | str | None = None
+    body: Callable[[], Schema] | str | None = None
     answers: dict[int, tuple[str, Any]] = field(default_factory=dict)
 
 

@@ -95,7 +95,8 @@ class ResponseHeads:
     def wait_head(self) -> bytes:
         """The head of a held `wait`: one chunk follows when the container ends, and the connection is closed."""
         return (
-            f"HTTP/1.1 200 OK\r\n{_COMMON}Content-Type: {JSON}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+            f"HTTP/1.1 200 OK\r\n{_COMMON}Content-Type: {JSON}\r\n"
+            "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
         ).encode()
 
 

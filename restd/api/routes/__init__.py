@@ -1,0 +1,24 @@
+"""The operations of the API: one module a resource."""
+
+from __future__ import annotations
+
+from restd.api.engine import Engine
+from restd.api.routes.containers import ContainerRoutes
+from restd.api.routes.executions import ExecRoutes
+from restd.api.routes.images import ImageRoutes
+from restd.api.routes.networks import NetworkRoutes
+from restd.api.routes.streams import StreamRoutes
+from restd.api.routes.system import SystemRoutes
+from restd.api.table import Route
+
+
+def all_routes(engine: Engine) -> list[Route]:
+    """Every operation that is served."""
+    return [
+        *SystemRoutes(engine).routes(),
+        *ContainerRoutes(engine).routes(),
+        *StreamRoutes(engine).routes(),
+        *ExecRoutes(engine).routes(),
+        *ImageRoutes(engine).routes(),
+        *NetworkRoutes().routes(),
+    ]
