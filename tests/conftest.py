@@ -140,7 +140,7 @@ def factory(pytestconfig: pytest.Config) -> EngineFactory:
 def busybox_archive(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A docker-archive of `busybox:latest`, made from the distribution's static busybox."""
     path = str(tmp_path_factory.mktemp("image") / "busybox.tar")
-    subprocess.run([sys.executable, "-m", "tests.embedded_image", path], cwd=REPOSITORY, check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", "restd.image.embedded", path], cwd=REPOSITORY, check=True, timeout=60)
     return path
 
 
