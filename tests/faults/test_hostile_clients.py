@@ -143,9 +143,8 @@ def test_hundreds_of_idle_and_half_said_connections_do_not_stop_others(engine: E
 
 def test_a_body_that_trickles_holds_nobody_up(engine: Engine) -> None:
     with engine.wire() as wire:
-        wire.send(
-            b"POST /containers/create HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"
-        )
+        fields = {"Content-Type": "application/json", "Content-Length": "500"}
+        wire.send(request("POST", "/containers/create", b"{", fields))
         assert engine.run(["echo", "hi"]).stdout == b"hi\n"
     assert engine.get("/containers/json", all=1) == []
 

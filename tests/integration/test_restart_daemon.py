@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+from functools import partial
 from typing import Any
 
 import pytest
@@ -32,6 +33,10 @@ def processes_of(engine: Engine, container: str) -> int:
     pid = int(engine.state(container)["Pid"])
     assert pid > 0
     return pid
+
+
+def has_more_than(engine: Engine, count: int) -> bool:
+    return len(engine.get("/containers/json", all=1)) > count
 
 
 def alive(pid: int) -> bool:
@@ -170,8 +175,7 @@ def test_kills_of_the_daemon_in_the_middle_of_work_leave_nothing_half_done(fresh
         clients = [
             subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for command in commands
         ]
-        enough = number % 3
-        wait_until(lambda least=enough: len(fresh_engine.get("/containers/json", all=1)) > least, 10)
+        wait_until(partial(has_more_than, fresh_engine, number % 3), 10)
         fresh_engine.kill_daemon()
         fresh_engine.start_daemon()
         for client in clients:
