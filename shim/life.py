@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import time
 
@@ -514,15 +513,16 @@ def _read_text(path: str) -> str:
         os.close(descriptor)
 
 
-def begin(birth: Birth, reply: socket.socket, descriptors: list[int], endings: list[bytes]) -> None:
-    """What a fresh shim does: go to its folder, read its orders, live. Never raises; what fails is in the answer."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+def begin(birth: Birth, spec: ProcessSpec, descriptors: list[int], endings: list[bytes]) -> None:
+    """What a fresh shim does: go to its folder, live. Never raises; what fails is in the answer and in shim-log.json.
+
+    `descriptors`: the reply socket, then the connections of the birth's attaches and waits.
+    """
+    reply = socket.socket(fileno=descriptors[0])
     try:
         os.chdir(birth.state)
-        with open(protocol.PROCESS_FILE, "rb") as file:
-            spec = protocol.decode(ProcessSpec, file.read())
-        _write(protocol.SHIM_PID_FILE, b"%d %d\n" % (os.getpid(), start_time(os.getpid())))
+        own = os.getpid()
+        _write(protocol.SHIM_PID_FILE, b"%d %d\n" % (own, start_time(own)))
         shim = Shim(spec, birth.state, reply, endings)
     except (OSError, ValueError, TypeError) as error:
         note(error)
@@ -530,6 +530,6 @@ def begin(birth: Birth, reply: socket.socket, descriptors: list[int], endings: l
             reply.send(protocol.encode(Born(ok=False, kind="runtime", message=f"the shim could not start: {error}")))
         return
     try:
-        shim.run(birth, descriptors)
+        shim.run(birth, descriptors[1:])
     except Exception as error:
         note(error)

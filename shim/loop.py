@@ -78,9 +78,11 @@ class Loop:
         return timer
 
     def on_children(self, callback: Callable[[], None]) -> None:
-        """Call `callback` after children have ended (SIGCHLD), any number of them for one call."""
+        """Call `callback` after children have ended (SIGCHLD), any number of them for one call.
+
+        `catch_children` must have been called in this process or the one it was forked from.
+        """
         reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        signal.signal(signal.SIGCHLD, _noted)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
 
         def ended(_: int) -> None:
@@ -91,6 +93,10 @@ class Loop:
             callback()
 
         self.watch(reader, READ, ended)
+
+    def close(self) -> None:
+        """Give the epoll descriptor back."""
+        self._epoll.close()
 
     def stop(self) -> None:
         """Make `run` return after the present round."""
@@ -122,6 +128,11 @@ class Loop:
             timer.fire()
         except Exception as error:
             self._on_error(error)
+
+
+def catch_children() -> None:
+    """Catch SIGCHLD, so that it wakes loops. Inherited over forks, and not free (the module makes enums of numbers)."""
+    signal.signal(signal.SIGCHLD, _noted)
 
 
 def _noted(_signal: int, _frame: object) -> None:

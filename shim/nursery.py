@@ -7,16 +7,20 @@ closes. A shim imports nothing after the fork, so the package may be replaced un
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 
 import prctl
 
 from shim import jsonlog, life, protocol
-from shim.protocol import Birth
+from shim.loop import catch_children
+from shim.protocol import Birth, Born, ProcessSpec
+from shim.rehearsal import fill_holes, rehearse
 
 PACKET_LIMIT = 1 << 20
 """Bytes of one Birth: early input and response heads of a few clients."""
@@ -28,9 +32,13 @@ TITLE = "isula-rest-shim"
 def serve(control: socket.socket) -> None:
     """Fork a shim for each packet on `control` until it closes. In a shim this returns when the shim's life is over."""
     endings = jsonlog.message_endings()
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # a terminal's signals are meant for the daemon, which closes the socket
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # meant for the daemon, which closes the socket; a shim outlives them
+    catch_children()
+    sys._clear_type_cache()  # full of what imports looked up: each later entry would touch the evicted one's name
+    rehearse(endings)
     gc.collect()
+    held = fill_holes()  # noqa: F841  # kept by being named
     gc.disable()
     gc.freeze()
     while True:
@@ -44,32 +52,49 @@ def serve(control: socket.socket) -> None:
             return
         if not data:
             return
-        truncated = bool(flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC))
-        _birth(control, data, descriptors, truncated, endings)
+        if descriptors:
+            _birth(control, data, descriptors, flags, endings)
+            for descriptor in descriptors:
+                os.close(descriptor)
 
 
-def _birth(control: socket.socket, data: bytes, descriptors: list[int], truncated: bool, endings: list[bytes]) -> None:
-    """Fork twice, so that the shim is nobody's child but init's, and own nothing of it afterwards."""
+def _birth(control: socket.socket, data: bytes, descriptors: list[int], flags: int, endings: list[bytes]) -> None:
+    """Read the orders, then fork twice, so that the shim is nobody's child but init's.
+
+    Whatever can be done before the fork is done here: the pages that it writes to are then shared.
+    """
     try:
+        if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+            raise ValueError("the birth's packet is too large")
+        birth = protocol.decode(Birth, data)
+        with open(f"{birth.state}/{protocol.PROCESS_FILE}", "rb") as file:
+            spec = protocol.decode(ProcessSpec, file.read())
         middle = os.fork()
-    except OSError as error:
-        os.write(2, f"fork: {error}\n".encode())
-        middle = -1
+    except (OSError, ValueError, TypeError) as error:
+        _refuse(descriptors[0], f"the shim could not start: {error}")
+        return
     if middle == 0:
-        _leave(lambda: _second_fork(control, data, descriptors, truncated, endings))
-    for descriptor in descriptors:
-        os.close(descriptor)
-    if middle > 0:
-        os.waitpid(middle, 0)
+        _leave(lambda: _second_fork(control, birth, spec, descriptors, endings))
+    os.waitpid(middle, 0)
+
+
+def _refuse(descriptor: int, reason: str) -> None:
+    with socket.socket(fileno=os.dup(descriptor)) as reply, contextlib.suppress(OSError):
+        reply.send(protocol.encode(Born(ok=False, kind="runtime", message=reason)))
 
 
 def _second_fork(
-    control: socket.socket, data: bytes, descriptors: list[int], truncated: bool, endings: list[bytes]
+    control: socket.socket, birth: Birth, spec: ProcessSpec, descriptors: list[int], endings: list[bytes]
 ) -> None:
     os.setsid()
     if os.fork() == 0:
         control.close()
-        _shim(data, descriptors, truncated, endings)
+        os.dup2(0, 2)
+        os.umask(0o022)
+        prctl.set_child_subreaper(1)
+        prctl.set_name(TITLE)
+        prctl.set_proctitle(f"{TITLE} {os.path.basename(birth.state)}")
+        life.begin(birth, spec, descriptors, endings)
 
 
 def _leave(task: Callable[[], None]) -> None:
@@ -82,43 +107,18 @@ def _leave(task: Callable[[], None]) -> None:
         os._exit(0)
 
 
-def _shim(data: bytes, descriptors: list[int], truncated: bool, endings: list[bytes]) -> None:
-    """Become a shim."""
-    null = os.open("/dev/null", os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(null, standard)
-    os.close(null)
-    os.umask(0o022)
-    prctl.set_child_subreaper(1)
-    prctl.set_name(TITLE)
-    reply = socket.socket(fileno=descriptors[0])
-    if truncated:
-        reply.send(protocol.encode(protocol.Born(ok=False, kind="runtime", message="the birth's packet is too large")))
-        return
-    try:
-        birth = protocol.decode(Birth, data)
-    except (ValueError, TypeError) as error:
-        reply.send(protocol.encode(protocol.Born(ok=False, kind="runtime", message=f"bad birth packet: {error}")))
-        return
-    prctl.set_proctitle(f"{TITLE} {os.path.basename(birth.state)}")
-    _normal_oom_score()
-    life.begin(birth, reply, descriptors[1:], endings)
-
-
-def _normal_oom_score() -> None:
-    """The shim of a container must outlive it: as unlikely a victim as the daemon's own setting allows."""
-    try:
-        with open("/proc/self/oom_score_adj", "r+b", 0) as file:
-            if int(file.read(16)) > 0:
-                file.write(b"0")
-    except (OSError, ValueError):
-        return
-
-
 def main(arguments: list[str]) -> None:
-    """Serve on the inherited descriptor that `arguments` names."""
+    """Serve on the inherited descriptor that `arguments` names. Standard input and output are /dev/null."""
     descriptor = int(arguments[0])
     prctl.set_name("isula-nursery")
+    _normal_oom_score()
     control = socket.socket(fileno=descriptor)
     control.set_inheritable(False)
     serve(control)
+
+
+def _normal_oom_score() -> None:
+    """A shim must outlive its container: it is never a likelier victim than an ordinary process."""
+    with contextlib.suppress(OSError, ValueError), open("/proc/self/oom_score_adj", "r+b", 0) as file:
+        if int(file.read(16)) > 0:
+            file.write(b"0")
