@@ -1,4 +1,4 @@
-"""A container's events, with the attributes that Docker gives them: all labels, `image`, `name`, and what the verb adds."""
+"""A container's events, with Docker's attributes: all labels, `image`, `name`, and what the verb adds."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ class Announcer:
         self._events = events
 
     def __call__(self, container: Container, action: str, **extra: str) -> None:
-        """Publish `action` on `container`; `extra` are attributes under their Docker names (`exitCode`, `signal`, ...)."""
+        """Publish `action` on `container`; `extra` are attributes by their Docker names (`exitCode`, `signal`)."""
         attributes = {**container.config.labels, "image": container.config.image, "name": container.name, **extra}
         self._events.publish("container", action, container.id, attributes)

@@ -5,6 +5,7 @@ References (`ref`) are names, ids or id prefixes as the client gave them. Every 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from restd.config import Config
@@ -15,7 +16,7 @@ from restd.container.exec import Execs
 from restd.container.exited import Exits
 from restd.container.gc import Collector
 from restd.container.held import HangupWatch
-from restd.container.kill import kill
+from restd.container.kill import kill, kill_at_once
 from restd.container.list import Counts, ListQuery, count, listed
 from restd.container.logs import LogStream, read_logs
 from restd.container.pause import pause, unpause
@@ -30,6 +31,7 @@ from restd.container.start import Starter
 from restd.container.stop import stop
 from restd.container.top import Top, top
 from restd.container.wait import WaitResult, wait
+from restd.errors import InvalidParameter, NotFound
 from restd.events import Events
 from restd.image.store import ImageStore
 from restd.lib.host import Host
@@ -49,28 +51,22 @@ class Containers:
 
     def __init__(self, config: Config, host: Host, events: Events, images: ImageStore) -> None:
         self._images = images
-        self._tasks = TaskGroup("containers")
-        self._registry = Registry()
+        self._tasks = tasks = TaskGroup("containers")
+        self._registry = registry = Registry()
         self._nursery = Nursery()
-        self._runtimes = Runtimes(config, self._nursery)
-        self._records = Records(config)
-        self._announcer = Announcer(events)
-        self._collector = Collector(self._tasks)
-        self._hangups = HangupWatch(self._tasks)
-        self._remover = Remover(
-            self._registry, self._records, images, self._runtimes, self._announcer, self._collector, self._tasks
-        )
-        self._exits = Exits(
-            self._records, images, self._runtimes, self._announcer, self._remover, self._collector, self._tasks
-        )
-        self._creator = Creator(config, host, self._registry, self._records, images, self._runtimes, self._announcer)
+        self._runtimes = runtimes = Runtimes(config, self._nursery)
+        self._records = records = Records(config)
+        self._announcer = announcer = Announcer(events)
+        self._hangups = HangupWatch(tasks, config.attach_limit)
+        self._remover = remover = Remover(registry, records, images, announcer, tasks)
+        collector = Collector(tasks)
+        self._exits = exits = Exits(records, images, runtimes, announcer, collector, tasks, remover.after_exit)
+        self._creator = Creator(config, host, registry, records, images, runtimes, announcer)
         self._starter = Starter(
-            config, host, self._registry, self._records, images, self._runtimes, self._announcer, self._exits
+            config, host, registry, records, images, runtimes, announcer, exits, remover, self._hangups
         )
-        self._execs = Execs(config, host, self._registry, images, self._runtimes, self._announcer, self._tasks)
-        self._restorer = Restorer(
-            config, self._registry, self._records, images, self._runtimes, self._exits, self._remover, self._execs
-        )
+        self._execs = Execs(config, host, registry, images, runtimes, announcer, tasks)
+        self._restorer = Restorer(config, registry, records, images, runtimes, exits, remover, collector, tasks)
 
     async def open(self) -> None:
         """Bring back what the disk knows, and compare it with what really runs."""
@@ -102,21 +98,31 @@ class Containers:
         """The container as it is now: never `Running` after somebody saw its end."""
         return self._find(ref).container
 
-    def list(self, query: ListQuery) -> list[Container]:
+    def list(self, query: ListQuery) -> Sequence[Container]:
         """The containers that `query` asks for, newest first."""
         for entry in self._registry:
             self._exits.notice(entry)
-        return listed(self._registry, query)
+        return listed(self._registry, query, self._with_descendants)
+
+    def _with_descendants(self, reference: str) -> frozenset[str]:
+        """Ids of the image that `reference` means and of those built on it; none if there is no such image."""
+        try:
+            image = self._images.resolve(reference)
+        except (NotFound, InvalidParameter):
+            return frozenset()
+        below = image.diff_ids
+        children = (other.id for other in self._images.list() if below and other.diff_ids[: len(below)] == below)
+        return frozenset({image.id, *children})
 
     def counts(self) -> Counts:
         """How many containers run, are paused, are stopped."""
         return count(self._registry)
 
-    def execs(self, container_id: str) -> list[str]:
+    def execs(self, container_id: str) -> Sequence[str]:
         """Ids of the container's running execs."""
         return self._execs.running(self._registry.find(container_id))
 
-    def image_uses(self) -> list[ImageUse]:
+    def image_uses(self) -> Sequence[ImageUse]:
         """Which images the containers need."""
         return [
             ImageUse(entry.container.id, entry.container.state.running, entry.container.image)
@@ -147,7 +153,7 @@ class Containers:
 
     async def kill(self, ref: str, signal: str) -> None:
         """Send a signal, KILL by default; returns after the end if the signal is KILL."""
-        await kill(self._find(ref), signal, self._runtimes, self._exits, self._announcer)
+        await kill(self._find(ref), ref, signal, self._runtimes, self._exits, self._announcer)
 
     async def pause(self, ref: str) -> None:
         """Freeze all its processes."""
@@ -161,9 +167,13 @@ class Containers:
         """Give it another name."""
         await rename(self._find(ref), name, self._registry, self._records, self._announcer)
 
-    async def remove(self, ref: str, *, force: bool, volumes: bool, link: bool) -> None:
-        """Remove it. With `force` also a running one. `volumes`: its anonymous volumes too."""
-        await self._remover.remove(self._find(ref), force=force, volumes=volumes, link=link)
+    async def remove(self, ref: str, *, force: bool, volumes: bool, link: bool) -> None:  # noqa: ARG002 - no volumes yet
+        """Remove it. With `force` also a running one. `volumes`: anonymous ones too; there are none yet."""
+        entry = self._find(ref)
+        self._remover.check(entry, ref, force=force, link=link)
+        if entry.container.state.running:
+            await kill_at_once(entry, self._runtimes, self._exits, self._announcer)
+        await self._remover.finish(entry)
 
     async def resize(self, ref: str, height: int, width: int) -> None:
         """Set the size of its terminal."""

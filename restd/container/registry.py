@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from restd.errors import Conflict, InvalidParameter, NotFound
@@ -29,9 +29,18 @@ class Held:
     descriptor: int
     request: Attach | Wait
     condition: str = ""  # of a wait: not-running, next-exit, removed
+    forget: Callable[[int], None] | None = None
+    """Set while somebody watches the descriptor; called with it before it is closed or given away."""
+
+    def unwatch(self) -> None:
+        """Nobody watches the descriptor any more."""
+        forget, self.forget = self.forget, None
+        if forget is not None and self.descriptor >= 0:
+            forget(self.descriptor)
 
     def close(self) -> None:
         """Let go of the connection; the client sees the end of the stream."""
+        self.unwatch()
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
@@ -59,6 +68,12 @@ class Entry:
     exited: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while the container does not run; a start clears it."""
     removed: asyncio.Event = field(default_factory=asyncio.Event)
+    cleaning: asyncio.Task[None] | None = None
+    """Gives back what the last run took: mounts, cgroups, the runtime's state."""
+    unmounting: asyncio.Task[None] | None = None
+    """The part of it that the removal has to wait for."""
+    restarting: bool = False
+    """Between the stop and the start of a `restart`: the end of an AutoRemove container isn't its removal."""
 
 
 class Registry:

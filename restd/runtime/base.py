@@ -49,7 +49,11 @@ class RuntimeOps(Protocol):
     async def create(
         self, container: Container, spec: Mapping[str, Any], process: ProcessSpec, handed: Handed
     ) -> Started:
-        """Write the OCI `spec` into the bundle, bring a shim to life and let it create the container."""
+        """Write the OCI `spec` into the bundle, bring a shim to life and let it create the container.
+
+        `process.runtime` and `process.bundle` are filled in here. RuntimeFailure if the runtime said no; SystemFailure
+        if there was no shim to ask it.
+        """
 
     async def start(self, container: Container) -> None:
         """Let the created container's process run."""
@@ -61,7 +65,7 @@ class RuntimeOps(Protocol):
         """Remove what is left of a container that has ended: the runtime's own state, cgroups. Idempotent."""
 
     async def exec(self, container: Container, exec_id: str, process: ProcessSpec, handed: Handed) -> Started:
-        """Start another process in the container, under a shim of its own."""
+        """Start another process in the container, under a shim of its own; `process` as in `create`."""
 
     async def status(self, container: Container) -> str:
         """The runtime's word: `created`, `running`, `paused`, `stopped`, or `gone` if it knows no such container."""

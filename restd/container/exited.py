@@ -1,0 +1,148 @@
+"""What follows the end of a container's first process, however it comes to light.
+
+The shim writes the exit record, then tells through its FIFO. Clients may hear of the end from the shim before that
+line is read here, so every lookup asks `notice`, which looks for the record. Applying it is one step without a wait:
+state, event, everybody who waits. Giving back mounts, cgroups and the runtime's own state comes after, in the
+background (`entry.cleaning`), and delays nobody but the next start and the removal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from restd.container import shared_memory, state
+from restd.container.announce import Announcer
+from restd.container.gc import Collector
+from restd.container.records import Records
+from restd.container.registry import Entry
+from restd.errors import Unavailable
+from restd.image.store import ImageStore
+from restd.lib.tasks import TaskGroup
+from restd.lib.times import now_ns
+from restd.model.container import Container
+from restd.runtime.dispatch import Runtimes
+from restd.runtime.nursery import ShimLink
+from shim.protocol import EXIT_RECORD, ExitRecord
+
+log = logging.getLogger(__name__)
+
+CLEANING_SECONDS = 60.0
+
+
+class Exits:
+    """Watches shims and applies what they tell. `remove` takes an ended AutoRemove container away."""
+
+    def __init__(
+        self,
+        records: Records,
+        images: ImageStore,
+        runtimes: Runtimes,
+        announcer: Announcer,
+        collector: Collector,
+        tasks: TaskGroup,
+        remove: Callable[[Entry], Awaitable[None]],
+    ) -> None:
+        self._records = records
+        self._images = images
+        self._runtimes = runtimes
+        self._announce = announcer
+        self._collector = collector
+        self._tasks = tasks
+        self._remove = remove
+
+    def watch(self, entry: Entry, link: ShimLink) -> None:
+        """Listen to a container's shim until one of them is gone."""
+        self._tasks.start(self._follow(entry, link), f"news of {entry.container.id[:12]}")
+
+    async def _follow(self, entry: Entry, link: ShimLink) -> None:
+        async for news in link.news():
+            match news.what:
+                case "exit":
+                    self.notice(entry)
+                case "oom":
+                    self._announce(entry.container, "oom")
+                case "detach":
+                    self._announce(entry.container, "detach")
+                case "log-error":
+                    log.warning("container %s: its log: %s", entry.container.id[:12], news.message)
+        if entry.link is link:
+            self.notice(entry)
+            if entry.container.state.running and not link.alive():
+                await self.lost(entry, "its shim has died")
+
+    def notice(self, entry: Entry) -> None:
+        """Look for the exit record of a container believed to run, and apply it. One access(2) if there is none."""
+        container = entry.container
+        if not container.state.running or entry.link is None:
+            return
+        if os.access(f"{container.run_directory}/{EXIT_RECORD}", os.F_OK):
+            record = entry.link.read_exit_record()
+            if record is not None:
+                self.apply(entry, record)
+
+    async def lost(self, entry: Entry, reason: str) -> None:
+        """Nobody owns the process any more: end it, and record an end that nobody saw."""
+        container = entry.container
+        log.error("container %s: %s; killing it", container.id[:12], reason)
+        try:
+            await self._runtimes.of(container).clean_resource(container)
+        except Exception as error:
+            log.warning("container %s: %s", container.id[:12], error)
+        if entry.container.state.running:
+            self.apply(entry, ExitRecord(None, now_ns(), unknown=f"{reason}: nobody saw how the process ended"))
+
+    def apply(self, entry: Entry, record: ExitRecord) -> None:
+        """The process has ended as `record` says."""
+        before = entry.container
+        moved = state.exited(before.state, record.exit_code, record.at, oom=record.oom, unknown=record.unknown)
+        entry.container = replace(before, state=moved)
+        self._announce(
+            entry.container,
+            "die",
+            exitCode=str(moved.exit_code),
+            execDuration=str(max(0, record.at - before.state.started_at) // 1_000_000_000),
+        )
+        entry.cleaning = self._tasks.start(self._clean(entry), f"clean {before.id[:12]}")
+        entry.exited.set()
+
+    async def _clean(self, entry: Entry) -> None:
+        """Give back what a run took, and write down how it ended."""
+        container = entry.container
+        entry.unmounting = self._tasks.start(self.unmount(container), f"unmount {container.id[:12]}")
+        if container.host_config.auto_remove and not entry.restarting:
+            await self._remove(entry)
+        else:
+            await asyncio.to_thread(self._records.save_state, container, durable=True)
+        await self.clean_runtime(container)
+        await asyncio.wait([entry.unmounting])
+
+    async def clean_runtime(self, container: Container) -> None:
+        """The runtime's own state and cgroups; goes on in the background if it can't be done now."""
+
+        async def job() -> None:
+            await self._runtimes.of(container).clean_resource(container)
+
+        await self._collector.attempt(f"the runtime's state of container {container.id}", job)
+
+    async def unmount(self, container: Container) -> None:
+        """The root file system and shared memory; goes on in the background if it can't be done now."""
+
+        async def job() -> None:
+            await self._images.overlay.unmount(container.id)
+            shared_memory.unmount(container)
+
+        await self._collector.attempt(f"mounts of container {container.id}", job)
+
+
+async def cleaned(entry: Entry) -> None:
+    """Wait until the last run's leftovers are gone. Unavailable if that takes too long."""
+    if entry.cleaning is None:
+        return
+    done, _ = await asyncio.wait([entry.cleaning], timeout=CLEANING_SECONDS)
+    if not done:
+        raise Unavailable(f"container {entry.container.id} is still being cleaned up after its last run")
+    entry.cleaning = None

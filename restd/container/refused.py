@@ -1,0 +1,133 @@
+"""Fields of the create body that this engine does not carry out yet, and the values of them that ask for nothing.
+
+Clients send many zero values, empty lists and `default`: those pass. Anything else is refused with an error that names
+the field, never ignored. A row leaves the table when the engine learns what it asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from restd.errors import NotImplementedYet
+from restd.model.container import Config, CreateRequest, Endpoint, HostConfig
+
+Harmless = Callable[[Any], bool]
+
+
+def _empty(value: Any) -> bool:
+    return not value
+
+
+def _among(*values: Any) -> Harmless:
+    return lambda value: not value or value in values
+
+
+_HOST_CONFIG: tuple[tuple[str, str, Harmless], ...] = (
+    ("port_bindings", "PortBindings", _empty),
+    ("publish_all_ports", "PublishAllPorts", _empty),
+    ("volume_driver", "VolumeDriver", _among("local")),
+    ("volumes_from", "VolumesFrom", _empty),
+    ("annotations", "Annotations", _empty),
+    ("cgroup", "Cgroup", _empty),
+    ("links", "Links", _empty),
+    ("storage_opt", "StorageOpt", _empty),
+    ("userns_mode", "UsernsMode", _among("host")),
+    ("isolation", "Isolation", _among("default")),
+    ("cgroup_parent", "CgroupParent", _empty),
+    ("blkio_weight", "BlkioWeight", _empty),
+    ("blkio_weight_device", "BlkioWeightDevice", _empty),
+    ("blkio_device_read_bps", "BlkioDeviceReadBps", _empty),
+    ("blkio_device_write_bps", "BlkioDeviceWriteBps", _empty),
+    ("blkio_device_read_iops", "BlkioDeviceReadIOps", _empty),
+    ("blkio_device_write_iops", "BlkioDeviceWriteIOps", _empty),
+    ("cpu_realtime_period", "CpuRealtimePeriod", _empty),
+    ("cpu_realtime_runtime", "CpuRealtimeRuntime", _empty),
+    ("cpuset_mems", "CpusetMems", _empty),
+    ("device_cgroup_rules", "DeviceCgroupRules", _empty),
+    ("device_requests", "DeviceRequests", _empty),
+    ("kernel_memory", "KernelMemory", _empty),
+    ("kernel_memory_tcp", "KernelMemoryTCP", _empty),
+    ("memory_reservation", "MemoryReservation", _empty),
+    ("memory_swappiness", "MemorySwappiness", lambda value: value is None or value == -1),
+    ("oom_kill_disable", "OomKillDisable", _empty),
+    ("cpu_count", "CpuCount", _empty),
+    ("cpu_percent", "CpuPercent", _empty),
+    ("io_maximum_iops", "IOMaximumIOps", _empty),
+    ("io_maximum_bandwidth", "IOMaximumBandwidth", _empty),
+)
+
+
+def check_honoured(request: CreateRequest, cgroup_version: int) -> None:
+    """NotImplementedYet, naming the field, for the first one that asks for what isn't there yet."""
+    for field, value in _asked(request, cgroup_version):
+        shown = "" if value is None else f" ({value})"
+        raise NotImplementedYet(f"{field}{shown} is not supported yet")
+
+
+def _asked(request: CreateRequest, cgroup_version: int) -> Iterator[tuple[str, str | None]]:
+    """Every field that asks for too much, with the part of its value that tells which."""
+    yield from _config(request.config, request.host_config)
+    host_config = request.host_config
+    for attribute, name, harmless in _HOST_CONFIG:
+        if not harmless(getattr(host_config, attribute)):
+            yield f"HostConfig.{name}", None
+    if host_config.restart_policy.name not in ("", "no"):
+        yield "HostConfig.RestartPolicy", host_config.restart_policy.name
+    if host_config.log_config.type not in ("", "json-file", "none"):
+        yield "HostConfig.LogConfig.Type", host_config.log_config.type
+    default_cgroups = "private" if cgroup_version == 2 else "host"
+    if host_config.cgroupns_mode not in ("", default_cgroups):
+        yield "HostConfig.CgroupnsMode", host_config.cgroupns_mode
+    yield from _network(host_config, request.endpoints)
+    yield from _storage(host_config)
+
+
+def _config(config: Config, host_config: HostConfig) -> Iterator[tuple[str, str | None]]:
+    if config.mac_address:
+        yield "MacAddress", None
+    if config.network_disabled and host_config.network_mode not in ("", "default", "none"):
+        yield "NetworkDisabled", None
+    check = config.healthcheck
+    if check is not None and check.test != ("NONE",):
+        times = check.interval or check.timeout or check.start_period or check.start_interval or check.retries
+        if check.test or times:
+            yield "Healthcheck", None
+    targets = {bind.split(":")[1] for bind in host_config.binds or () if bind.count(":")}
+    targets |= {mount.target for mount in host_config.mounts or ()} | set(host_config.tmpfs or {})
+    for path in config.volumes or {}:
+        if path not in targets:
+            yield "Volumes", path
+
+
+def _network(host_config: HostConfig, endpoints: Mapping[str, Endpoint]) -> Iterator[tuple[str, str | None]]:
+    mode = host_config.network_mode
+    if mode not in ("", "default", "none", "host") and not mode.startswith("container:"):
+        yield "HostConfig.NetworkMode", mode
+    for name, endpoint in endpoints.items():
+        where = f"NetworkingConfig.EndpointsConfig.{name}"
+        if name not in ("default", "none", "host", mode):
+            yield where, None
+        ipam = endpoint.ipam_config
+        if ipam is not None and (ipam.ipv4_address or ipam.ipv6_address or ipam.link_local_ips):
+            yield f"{where}.IPAMConfig", None
+        for attribute, key in (
+            ("links", "Links"),
+            ("aliases", "Aliases"),
+            ("mac_address", "MacAddress"),
+            ("driver_opts", "DriverOpts"),
+            ("gw_priority", "GwPriority"),
+        ):
+            if getattr(endpoint, attribute):
+                yield f"{where}.{key}", None
+
+
+def _storage(host_config: HostConfig) -> Iterator[tuple[str, str | None]]:
+    for bind in host_config.binds or ():
+        if not bind.startswith(("/", ":")) and ":" in bind:
+            yield "HostConfig.Binds with a named volume", bind
+        elif ":" not in bind:
+            yield "HostConfig.Binds with an anonymous volume", bind
+    for mount in host_config.mounts or ():
+        if mount.type in ("volume", "image", "npipe", "cluster"):
+            yield f"HostConfig.Mounts of type {mount.type}", mount.target

@@ -1,0 +1,95 @@
+"""Remove: out of sight at once and as a whole, then out of the way in the background.
+
+The folder is renamed into the trash; a crash after that leaves nothing that could come back. What the shim still does
+for those who wait for the removal, it does when the run-time folder is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+
+from restd.container import held, run_folder, state
+from restd.container.announce import Announcer
+from restd.container.records import Records
+from restd.container.registry import Entry, Registry
+from restd.errors import Conflict, EngineError, InvalidParameter, NotFound, SystemFailure
+from restd.image.store import ImageStore
+from restd.lib.tasks import TaskGroup
+
+UNMOUNT_SECONDS = 30.0
+
+
+class Remover:
+    """Removes containers that don't run."""
+
+    def __init__(
+        self, registry: Registry, records: Records, images: ImageStore, announcer: Announcer, tasks: TaskGroup
+    ) -> None:
+        self._registry = registry
+        self._records = records
+        self._images = images
+        self._announce = announcer
+        self._tasks = tasks
+        self._emptying = False
+
+    def check(self, entry: Entry, reference: str, *, force: bool, link: bool) -> None:
+        """Conflict, in Docker's words, if it can't be removed; a running one can with `force`, after a kill."""
+        if link:
+            raise InvalidParameter(f"Could not get parent for {reference}: links between containers are not supported")
+        state.check_remove(entry.container, reference, force=force)
+
+    async def finish(self, entry: Entry) -> None:
+        """Remove an ended container. On return its name is free. Does nothing if it is gone already.
+
+        Conflict if another removal is on its way, or if it runs. If it can't be done the container is dead: only
+        another removal helps.
+        """
+        async with entry.lock:
+            container = entry.container
+            if entry.removed.is_set():
+                return
+            if container.state.running:
+                raise Conflict(f'cannot remove container "{container.name}": container is running')
+            state.check_remove(container, container.name, force=True)
+            entry.container = replace(container, state=state.removing(container.state))
+        try:
+            await self._remove(entry)
+        except (EngineError, OSError) as error:
+            entry.container = replace(entry.container, state=state.dead(entry.container.state, str(error)))
+            self._records.save_state(entry.container)
+            raise SystemFailure(f'cannot remove container "{container.name}": {error}') from error
+
+    async def _remove(self, entry: Entry) -> None:
+        container = entry.container
+        if entry.unmounting is not None:
+            await asyncio.wait([entry.unmounting], timeout=UNMOUNT_SECONDS)
+        await self._images.overlay.remove(container.id)
+        self._records.discard(container.directory)
+        async with entry.lock:
+            self._registry.discard(entry)
+            entry.removed.set()
+            held.release(entry, container.state.exit_code)
+        self._announce(container, "destroy")
+        if entry.link is not None:
+            entry.link.close()
+        await run_folder.remove(container.run_directory)
+        self._empty_trash()
+
+    def _empty_trash(self) -> None:
+        """Start deleting what was discarded, if that is not going on."""
+        if not self._emptying:
+            self._emptying = True
+            self._tasks.start(self._empty(), "trash")
+
+    async def _empty(self) -> None:
+        try:
+            await asyncio.to_thread(self._records.empty_trash)
+        finally:
+            self._emptying = False
+
+    async def after_exit(self, entry: Entry) -> None:
+        """The removal of an AutoRemove container at its end; somebody else may be at it already."""
+        with contextlib.suppress(Conflict, NotFound):
+            await self.finish(entry)

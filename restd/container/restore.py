@@ -1,0 +1,268 @@
+"""Restore: what the disk knows, compared with what really runs, before the first request is answered.
+
+All containers are read and compared in parallel, each under its own time limit; one that can't be read stops nobody.
+What a crash left half-done is finished (a removal, an end, a start whose process runs) or undone (a create, a start
+that never came to a process); what belongs to no container is taken away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+
+from restd.config import Config as EngineConfig
+from restd.container import state
+from restd.container.exited import Exits
+from restd.container.gc import Collector
+from restd.container.records import Found, Records, UnknownVersion
+from restd.container.registry import Entry, Registry
+from restd.container.remove import Remover
+from restd.errors import Conflict, EngineError
+from restd.image.store import ImageStore
+from restd.lib.files import UnreadableFile
+from restd.lib.ids import is_id
+from restd.lib.tasks import TaskGroup
+from restd.model.container import Config, Container, HostConfig, State, Status
+from restd.runtime.base import RuntimeFailure
+from restd.runtime.dispatch import Runtimes
+from restd.runtime.nursery import ShimLink
+from shim.protocol import PID_FILE
+
+log = logging.getLogger(__name__)
+
+EACH_SECONDS = 15.0
+
+
+class Restorer:
+    """Fills the registry at start."""
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        registry: Registry,
+        records: Records,
+        images: ImageStore,
+        runtimes: Runtimes,
+        exits: Exits,
+        remover: Remover,
+        collector: Collector,
+        tasks: TaskGroup,
+    ) -> None:
+        self._config = config
+        self._registry = registry
+        self._records = records
+        self._images = images
+        self._runtimes = runtimes
+        self._exits = exits
+        self._remover = remover
+        self._collector = collector
+        self._tasks = tasks
+
+    async def restore(self) -> None:
+        """Read and compare everything; long clean-ups go on in the background after the return."""
+        self._records.open()
+        found = list(self._records.found())
+        await asyncio.gather(*(self._guarded(item) for item in found))
+        # Looked for before the first request can make anything new, taken away in the background.
+        known = {item.id for item in found}
+        strays = self._runtimes.strays(known)
+        layers = [name for name in self._images.overlay.containers() if name not in known]
+        folders = [path for path in _run_folders(self._config.state) if os.path.basename(path) not in known]
+        self._tasks.start(self._sweep(strays, layers, folders), "sweep")
+
+    async def _guarded(self, found: Found) -> None:
+        try:
+            async with asyncio.timeout(EACH_SECONDS):
+                await self._one(found)
+        except TimeoutError:
+            log.error("container %s could not be restored within %.0f s", found.id, EACH_SECONDS)
+            self._add_dead(found, f"could not be restored within {EACH_SECONDS:.0f} s")
+        except (EngineError, RuntimeFailure, OSError) as error:
+            log.error("container %s could not be restored: %s", found.id, error)
+            self._add_dead(found, f"could not be restored: {error}")
+
+    async def _one(self, found: Found) -> None:
+        try:
+            container = await asyncio.to_thread(self._records.load, found)
+        except UnknownVersion as error:
+            log.error("container %s is left alone: %s", found.id, error)
+            return
+        except (UnreadableFile, FileNotFoundError) as error:
+            log.error("container %s: %s", found.id, error)
+            self._add_dead(found, str(error))
+            return
+        if container is None:
+            log.warning("container %s was never finished; it is taken away", found.id)
+            await self._images.overlay.remove(found.id)
+            self._records.discard(found.directory)
+            return
+        entry = self._add(container)
+        await self._compare(entry)
+
+    def _add(self, container: Container) -> Entry:
+        try:
+            self._registry.reserve_name(container.name, container.id)
+        except Conflict as error:
+            container = replace(container, name=f"{container.name}-{container.id[:12]}")
+            log.error("container %s is now called %s: %s", container.id, container.name, error)
+            self._registry.reserve_name(container.name, container.id)
+        entry = Entry(container)
+        if not container.state.running:
+            entry.exited.set()
+        self._registry.add(entry)
+        return entry
+
+    def _add_dead(self, found: Found, reason: str) -> None:
+        """A container that can't be used is still shown, so that it can be removed."""
+        if any(entry.container.id == found.id for entry in self._registry):
+            return
+        try:
+            created = os.stat(found.directory).st_mtime_ns
+        except OSError:
+            return
+        self._add(
+            Container(
+                id=found.id,
+                name=f"unreadable-{found.id[:12]}",
+                created=created,
+                image="",
+                path="",
+                args=(),
+                config=Config(),
+                host_config=HostConfig(),
+                runtime=found.runtime,
+                directory=found.directory,
+                run_directory=self._records.run_directory(found.runtime, found.id),
+                state=state.dead(State(), reason),
+            )
+        )
+
+    async def _compare(self, entry: Entry) -> None:
+        """What the files say against what is there."""
+        container = entry.container
+        link = ShimLink(container.run_directory)
+        match container.state.status:
+            case Status.RUNNING | Status.PAUSED | Status.RESTARTING:
+                await self._compare_running(entry, link)
+            case Status.CREATED | Status.EXITED:
+                await self._compare_stopped(entry, link)
+            case Status.REMOVING:
+                entry.container = replace(container, state=state.dead(container.state, "the removal was interrupted"))
+                job = partial(self._remover.finish, entry)
+                self._tasks.start(
+                    self._collector.attempt(f"container {container.id}", job), f"remove {container.id[:12]}"
+                )
+
+    async def _compare_running(self, entry: Entry, link: ShimLink) -> None:
+        entry.link = link
+        self._exits.notice(entry)
+        if not entry.container.state.running:
+            return
+        if not link.alive():
+            # The shim may have written the record just before its end.
+            self._exits.notice(entry)
+            if entry.container.state.running:
+                await self._exits.lost(entry, "its shim is gone")
+            return
+        frozen = is_frozen(entry.container.state.pid)
+        if frozen is not None:
+            status = Status.PAUSED if frozen else Status.RUNNING
+            entry.container = replace(entry.container, state=replace(entry.container.state, status=status))
+        self._exits.watch(entry, link)
+
+    async def _compare_stopped(self, entry: Entry, link: ShimLink) -> None:
+        """Created or ended; a start may have been under way, an end not cleaned up, a removal not begun."""
+        container = entry.container
+        record = link.read_exit_record()
+        if record is not None and record.at > container.state.finished_at:
+            # It ran and ended, and the state of the start was never written.
+            entry.link = link
+            started = state.running(0, container.state.started_at or record.at)
+            entry.container = replace(container, state=started)
+            self._exits.apply(entry, record)
+            return
+        if record is None and link.alive():
+            pid = _pid(container.run_directory)
+            if pid and await self._runtimes.of(container).status(container) in ("running", "paused"):
+                entry.link = link
+                entry.exited.clear()
+                entry.container = replace(container, state=state.running(pid, _born(container.run_directory)))
+                await self._compare_running(entry, link)
+                return
+        if self._images.overlay.is_mounted(container.id) or self._runtimes.keeps(container):
+            entry.cleaning = self._tasks.start(self._clean(entry), f"clean {container.id[:12]}")
+            entry.unmounting = entry.cleaning
+        if container.host_config.auto_remove and container.state.status is Status.EXITED:
+            self._tasks.start(self._remover.after_exit(entry), f"remove {container.id[:12]}")
+
+    async def _clean(self, entry: Entry) -> None:
+        await self._exits.clean_runtime(entry.container)
+        await self._exits.unmount(entry.container)
+
+    async def _sweep(self, strays: list[tuple[str, str]], layers: list[str], folders: list[str]) -> None:
+        """Take away what belongs to no container: runtime state with its processes, layers, run-time folders, trash."""
+        for runtime, name in strays:
+            log.warning("%s has a container %s that nobody knows; it is taken away", runtime, name)
+            job = partial(self._runtimes.delete_stray, runtime, name)
+            await self._collector.attempt(f"the unknown container {name} of {runtime}", job)
+        for name in layers:
+            await self._collector.attempt(f"layer {name}", partial(self._images.overlay.remove, name))
+        for path in folders:
+            await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+        await asyncio.to_thread(self._records.empty_trash)
+
+
+def _run_folders(state_root: str) -> Iterable[str]:
+    """STATE/RUNTIME/ID and what removals have put aside there; not the runtimes' own state."""
+    for runtime in _names(state_root):
+        if runtime == "runtime-root":
+            continue
+        for name in _names(os.path.join(state_root, runtime)):
+            if is_id(name) or (name.startswith(".") and len(name) == 22):
+                yield os.path.join(state_root, runtime, name)
+
+
+def _names(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _pid(run_directory: str) -> int:
+    try:
+        with open(f"{run_directory}/{PID_FILE}", "rb") as file:
+            return int(file.read(32))
+    except (OSError, ValueError):
+        return 0
+
+
+def _born(run_directory: str) -> int:
+    """When the first process was created, about (ns)."""
+    try:
+        return os.stat(f"{run_directory}/{PID_FILE}").st_mtime_ns
+    except OSError:
+        return 0
+
+
+def is_frozen(pid: int, root: str = "/") -> bool | None:
+    """Whether the process's cgroup is frozen; None if that can't be seen. Sources: cgroups(7), freezer."""
+    try:
+        with open(os.path.join(root, f"proc/{pid}/cgroup"), encoding="utf-8", errors="replace") as file:
+            lines = file.read(1 << 16).splitlines()
+        for line in lines:
+            _, controllers, path = line.split(":", 2)
+            if "freezer" in controllers.split(","):
+                name = os.path.join(root, "sys/fs/cgroup/freezer", path.lstrip("/"), "freezer.state")
+                with open(name, encoding="ascii") as file:
+                    return file.read(32).strip() != "THAWED"
+        path = lines[-1].split(":", 2)[2]
+        with open(os.path.join(root, "sys/fs/cgroup", path.lstrip("/"), "cgroup.freeze"), encoding="ascii") as file:
+            return file.read(8).strip() == "1"
+    except (OSError, ValueError, IndexError):
+        return None

@@ -1,0 +1,51 @@
+"""A container's run-time folder, STATE/RUNTIME/ID: made empty for each run, gone with the container.
+
+The folder itself stays the same from the first start to the removal: a shim of an earlier run that still holds a
+`wait` for the removal takes a folder with another inode for a removed one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+
+from restd.runtime.nursery import ShimGone, ShimLink, ShimRefused
+from shim.protocol import ATTACH_SOCKET, OP_REMOVED
+
+_MODE = 0o700
+
+
+def make_empty(path: str) -> None:
+    """Make the folder, or empty it of what an earlier run left."""
+    try:
+        os.mkdir(path, _MODE)
+    except FileNotFoundError:
+        os.makedirs(path, _MODE, exist_ok=True)
+    except FileExistsError:
+        empty(path)
+
+
+def empty(path: str) -> None:
+    """Remove what is in the folder; the folder stays."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(path) as entries:
+        for entry in list(entries):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                os.unlink(entry.path)
+
+
+async def remove(path: str) -> None:
+    """Take the folder away and tell the shim that may still be there for those who wait for the removal."""
+    parent, name = os.path.split(path)
+    aside = os.path.join(parent, f".{name[:12]}-{secrets.token_hex(4)}")
+    try:
+        os.rename(path, aside)
+    except FileNotFoundError:
+        return
+    if os.access(os.path.join(aside, ATTACH_SOCKET), os.F_OK):
+        with contextlib.suppress(ShimGone, ShimRefused):
+            await ShimLink(aside).request(OP_REMOVED)
+    shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,224 @@
+"""Start: mount, write the files, let a shim create the container, hand it the clients that wait, let it run.
+
+Everything that a failed start took is given back: mounts, shim, cgroup, the runtime's state. The container is then as
+before, with the reason in its state and the exit code that a shell would give; an AutoRemove container is removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from restd.config import Config as EngineConfig
+from restd.container import held, run_folder, shared_memory, state
+from restd.container.announce import Announcer
+from restd.container.check import joined_container
+from restd.container.check_mounts import make_sources
+from restd.container.exited import Exits, cleaned
+from restd.container.held import HangupWatch
+from restd.container.log_options import log_spec
+from restd.container.network_files import write_network_files
+from restd.container.records import Records
+from restd.container.registry import Entry, Held, Registry
+from restd.container.remove import Remover
+from restd.container.start_failures import Failure, failure_of
+from restd.errors import EngineError, InvalidParameter, SystemFailure
+from restd.image.store import ImageStore
+from restd.lib.host import Host
+from restd.lib.inside import open_inside, read_inside
+from restd.lib.times import now_ns
+from restd.model.container import Container
+from restd.oci.spec import SpecInputs, build_spec
+from restd.runtime.base import RuntimeFailure, Started
+from restd.runtime.dispatch import Runtimes
+from shim.protocol import ProcessSpec, Wait
+
+
+class Starter:
+    """Starts containers."""
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        host: Host,
+        registry: Registry,
+        records: Records,
+        images: ImageStore,
+        runtimes: Runtimes,
+        announcer: Announcer,
+        exits: Exits,
+        remover: Remover,
+        hangups: HangupWatch,
+    ) -> None:
+        self._config = config
+        self._host = host
+        self._registry = registry
+        self._records = records
+        self._images = images
+        self._runtimes = runtimes
+        self._announce = announcer
+        self._exits = exits
+        self._remover = remover
+        self._hangups = hangups
+
+    async def start(self, entry: Entry) -> None:
+        """Run the container. NotModified if it runs; on return its process does, or has ended already."""
+        async with entry.lock:
+            self._exits.notice(entry)
+            state.check_start(entry.container)
+            await cleaned(entry)
+            state.check_start(entry.container)
+            try:
+                await self._run(entry)
+            except (EngineError, RuntimeFailure, OSError, ValueError) as error:
+                failure = failure_of(error, entry.container)
+                await self._failed(entry, failure)
+            else:
+                return
+        if entry.container.host_config.auto_remove:
+            await self._remover.finish(entry)
+        raise failure.error from failure.cause
+
+    async def _run(self, entry: Entry) -> None:
+        container = entry.container
+        runtime = self._runtimes.of(container)
+        spec = await self._prepare(container)
+        handed, taken = held.handed(entry)
+        try:
+            started = await runtime.create(container, spec, self._process(container), handed)
+        except BaseException:
+            self._give_back(entry, taken)
+            raise
+        held.close(taken)
+        entry.link = started.link
+        entry.exited.clear()
+        # What the process writes from here on must not look older than the start: clients filter logs by it.
+        at = now_ns()
+        try:
+            await runtime.start(container)
+        except BaseException:
+            await self._undo(entry, started)
+            raise
+        entry.container = replace(entry.container, state=state.running(started.pid, at), manually_stopped=False)
+        self._announce(entry.container, "start")
+        self._exits.watch(entry, started.link)
+        self._records.save_state(entry.container)
+        self._exits.notice(entry)
+
+    async def _prepare(self, container: Container) -> Mapping[str, Any]:
+        """Everything that lies on disk when the runtime is called; the OCI specification."""
+        if not self._images.overlay.has(container.id):
+            # It was made without fsync; a power cut took it, and the container has never run.
+            self._images.overlay.create_container_layer(container.id, container.image)
+        rootfs = await self._images.overlay.mount(container.id)
+        run_folder.make_empty(container.run_directory)
+        joined = {
+            kind: joined_container(mode, kind, self._registry, container.id)
+            for kind, mode in (
+                ("network", container.host_config.network_mode),
+                ("ipc", container.host_config.ipc_mode),
+                ("pid", container.host_config.pid_mode),
+            )
+        }
+        files = write_network_files(container, self._config, joined["network"])
+        make_sources(container.host_config)
+        _check_working_dir(rootfs, container.config.working_dir)
+        donor = joined["ipc"]
+        inputs = SpecInputs(
+            rootfs=rootfs,
+            host=self._host,
+            cgroup_path=f"{self._config.cgroup_parent}/{container.id}",
+            passwd=read_inside(rootfs, "/etc/passwd"),
+            group=read_inside(rootfs, "/etc/group"),
+            files=files,
+            namespaces=_namespace_paths(joined),
+            shm=_shared_memory_of(donor) if donor is not None else shared_memory.mount(container),
+            init=self._init(container),
+        )
+        network = joined["network"]
+        if network is not None:
+            container = replace(container, config=replace(container.config, hostname=network.config.hostname))
+        return build_spec(container, inputs)
+
+    def _process(self, container: Container) -> ProcessSpec:
+        config, host_config = container.config, container.host_config
+        return ProcessSpec(
+            id=container.id,
+            runtime=[],
+            bundle=container.directory,
+            tty=config.tty,
+            stdin=config.open_stdin,
+            stdin_once=config.stdin_once,
+            console_size=list(host_config.console_size) if len(host_config.console_size) == 2 else [0, 0],
+            log=log_spec(host_config.log_config, container.log_path),
+            attach_limit=self._config.attach_limit,
+            start_timeout=float(self._config.start_timeout),
+        )
+
+    def _init(self, container: Container) -> str:
+        asked = container.host_config.init
+        if not (self._config.init if asked is None else asked):
+            return ""
+        if not os.access(self._config.init_path, os.X_OK):
+            raise SystemFailure(f"the init program {self._config.init_path} is not there; install it or set init-path")
+        return self._config.init_path
+
+    def _give_back(self, entry: Entry, taken: list[Held]) -> None:
+        """No shim took them: streams end with the failed start, waits go on waiting."""
+        for connection in taken:
+            if isinstance(connection.request, Wait):
+                self._hangups.hold(entry, connection)
+            else:
+                connection.close()
+
+    async def _undo(self, entry: Entry, started: Started) -> None:
+        """The container was created but couldn't be let run: end it and its shim."""
+        with contextlib.suppress(RuntimeFailure):
+            await self._runtimes.of(entry.container).clean_resource(entry.container)
+        started.link.close()
+        entry.link = None
+        entry.exited.set()
+
+    async def _failed(self, entry: Entry, failure: Failure) -> None:
+        """Give back what was taken, and write down why."""
+        container = entry.container
+        await self._exits.clean_runtime(container)
+        await self._exits.unmount(container)
+        with contextlib.suppress(OSError):
+            run_folder.empty(container.run_directory)
+        moved = state.start_failed(container.state, failure.exit_code, str(failure.error))
+        entry.container = replace(container, state=moved)
+        await asyncio.to_thread(self._records.save_state, entry.container)
+
+
+def _check_working_dir(rootfs: str, path: str) -> None:
+    """The working directory may be missing (the runtime makes it), but not be something else."""
+    if not path:
+        return
+    try:
+        os.close(open_inside(rootfs, path, os.O_PATH | os.O_DIRECTORY))
+    except NotADirectoryError as error:
+        raise InvalidParameter(f"Cannot mkdir: {path} is not a directory") from error
+    except OSError:
+        return
+
+
+def _namespace_paths(joined: Mapping[str, Container | None]) -> dict[str, str]:
+    """The files that stand for the namespaces of running containers."""
+    files = {"network": "net", "ipc": "ipc", "pid": "pid"}
+    return {kind: f"/proc/{other.state.pid}/ns/{files[kind]}" for kind, other in joined.items() if other is not None}
+
+
+def _shared_memory_of(donor: Container) -> str:
+    """The /dev/shm of the container whose IPC is joined."""
+    if donor.host_config.ipc_mode == "host":
+        return "/dev/shm"
+    if donor.host_config.ipc_mode != "shareable":
+        raise InvalidParameter(
+            f"can't join IPC of container {donor.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor)"
+        )
+    return shared_memory.path(donor)
