@@ -17,7 +17,7 @@ from restd.config import Config
 from restd.container.containers import Containers
 from restd.events import Events
 from restd.image.store import ImageStore
-from restd.lib.host import Host
+from restd.lib.host import Host, read_host
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Application:
         config = self._config
         logging.getLogger().setLevel(config.log_level.upper())
         self._lock = await self._take_lock(os.path.join(config.state, LOCK_FILE))
-        host = Host.detect()
+        host = read_host()
         self._images = images = ImageStore(config.graph, self._events)
         await images.open()
         self._containers = containers = Containers(config, host, self._events, images)
