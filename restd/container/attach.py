@@ -1,0 +1,150 @@
+"""Attach: a client's connection joined to a container's streams, for good.
+
+Nothing is written before it is certain that the attach can be had; after that the connection belongs to the shim (of a
+running container), to the container's held connections (before a start), or is ended here (a replay of the log alone).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import socket
+from dataclasses import asdict, replace
+
+from restd.container import held
+from restd.container.announce import Announcer
+from restd.container.detach_keys import parse
+from restd.container.held import Client, HangupWatch
+from restd.container.logs import check_readable, replay
+from restd.container.registry import Entry, Held
+from restd.errors import Conflict, NotFound
+from restd.logs.query import LogQuery
+from restd.model.connection import AttachOptions, Connection, Heads
+from restd.model.container import Container, Status
+from restd.runtime.nursery import ShimGone
+from shim.protocol import OP_ATTACH, Attach
+
+REPLAY_SECONDS = 10.0
+"""How long a client may take for a piece of a replay; one that doesn't read is dropped."""
+
+
+async def attach(
+    entry: Entry,
+    options: AttachOptions,
+    connection: Connection,
+    heads: Heads,
+    hangups: HangupWatch,
+    announcer: Announcer,
+) -> None:
+    """Give the connection away as `options` ask. Raises before anything was written, or returns with it gone.
+
+    Conflict: paused, restarting, going away, or as many are attached as may be. InvalidParameter: detach keys.
+    """
+    container = entry.container
+    _check(container)
+    request = _request(
+        container, options, heads.stream_head(upgrade=connection.upgrade, framed=not container.config.tty)
+    )
+    if options.logs:
+        check_readable(container)
+    if not options.stream and not options.logs:
+        Client(connection).end(request.head)
+        return
+    client = Client(connection)
+    try:
+        if not await _to_shim(entry, request, client):
+            await _without_shim(entry, request, client, hangups)
+    except BaseException:
+        client.close()
+        raise
+    announcer(container, "attach")
+
+
+def _check(container: Container) -> None:
+    match container.state.status:
+        case Status.PAUSED:
+            raise Conflict(f"container {container.id} is paused, unpause the container before attach")
+        case Status.RESTARTING:
+            raise Conflict(f"container {container.id} is restarting, wait until the container is running")
+        case Status.REMOVING | Status.DEAD:
+            raise Conflict(f"container {container.id} is marked for removal and cannot be attached to")
+
+
+def _request(container: Container, options: AttachOptions, head: bytes) -> Attach:
+    keys = parse(options.detach_keys)
+    return Attach(
+        head=head.decode("latin-1"),
+        stdin=options.stream and options.stdin,
+        stdout=options.stdout,
+        stderr=options.stderr,
+        framed=not container.config.tty,
+        replay=options.logs,
+        follow=options.stream,
+        detach_keys=keys if container.config.tty else [],
+    )
+
+
+async def _to_shim(entry: Entry, request: Attach, client: Client) -> bool:
+    """Hand over to the shim of a running container; False if there is none. ShimRefused (a Conflict) if it won't."""
+    if not entry.container.state.running or entry.link is None:
+        return False
+    borrowed = client.borrow()
+    fields = asdict(replace(request, early=base64.b64encode(borrowed.early).decode()))
+    try:
+        await entry.link.request(OP_ATTACH, fields, borrowed.descriptor)
+    except ShimGone:
+        return False
+    client.given()
+    return True
+
+
+async def _without_shim(entry: Entry, request: Attach, client: Client, hangups: HangupWatch) -> None:
+    """The container does not run: replay its log if that was asked, and keep the connection for its next start."""
+    async with entry.lock:
+        if entry.removed.is_set():
+            raise NotFound(f"No such container: {entry.container.id}")
+        _check(entry.container)
+        # It was started while we waited for the lock. (A shim that has gone is the end of the run: no stream is left.)
+        running = entry.container.state.running
+        if running and await _to_shim(entry, request, client):
+            return
+        keep = request.follow and not running
+        if keep:
+            hangups.check(entry, Attach)
+        borrowed = client.borrow()
+        if not held.send(borrowed.descriptor, request.head.encode("latin-1")):
+            client.given()
+            return
+        if not request.replay:
+            _keep_or_end(entry, request, client, hangups, keep)
+        elif not keep:
+            hangups.tasks.start(_replay(entry.container, request, client.keep()), "replay")
+        elif await _replay(entry.container, request, os.dup(borrowed.descriptor)):
+            # Under the lock, so that nothing is missed: a start, and its output, comes after the replay.
+            _keep_or_end(entry, request, client, hangups, keep)
+        else:
+            client.given()
+
+
+def _keep_or_end(entry: Entry, request: Attach, client: Client, hangups: HangupWatch, keep: bool) -> None:
+    if not keep:
+        client.given()
+        return
+    early = base64.b64encode(client.borrow().early).decode()
+    hangups.hold(entry, Held(client.keep(), replace(request, head="", early=early, replay=False)))
+
+
+async def _replay(container: Container, request: Attach, descriptor: int) -> bool:
+    """Send the log so far; whether the client took it all. Closes the descriptor."""
+    loop = asyncio.get_running_loop()
+    query = LogQuery(stdout=request.stdout, stderr=request.stderr)
+    with socket.socket(fileno=descriptor) as connection:
+        connection.setblocking(False)
+        try:
+            async for chunk in replay(container, query):
+                async with asyncio.timeout(REPLAY_SECONDS):
+                    await loop.sock_sendall(connection, chunk)
+        except OSError:  # TimeoutError is one
+            return False
+    return True
