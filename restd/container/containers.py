@@ -72,6 +72,7 @@ class Containers:
         """Bring back what the disk knows, and compare it with what really runs."""
         await self._nursery.start()
         await self._restorer.restore()
+        self._execs.restore()
 
     async def close(self) -> None:
         """Let go of shims, clients and background work. Containers and their attached clients go on."""

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from restd.config import Config
@@ -24,22 +24,25 @@ from restd.container.registry import Entry, ExecEntry, Registry
 from restd.container.resize import check_size, set_size
 from restd.errors import Conflict, EngineError, InvalidParameter, NotFound, SystemFailure, Unavailable
 from restd.image.store import ImageStore
+from restd.lib.files import UnreadableFile, read_json, write_json
 from restd.lib.host import Host
 from restd.lib.ids import new_id
 from restd.lib.inside import read_inside
 from restd.lib.tasks import TaskGroup
 from restd.model.connection import Connection, Heads
 from restd.model.container import Container, Exec, ExecConfig, Status
+from restd.model.docker_json import from_docker, to_docker
 from restd.oci.spec import exec_process
 from restd.runtime.base import Handed, RuntimeFailure, Started
 from restd.runtime.dispatch import Runtimes
 from restd.runtime.nursery import ShimLink
-from shim.protocol import EXIT_RECORD, Attach, ExitRecord, ProcessSpec
+from shim.protocol import EXIT_RECORD, PID_FILE, PROCESS_FILE, Attach, ExitRecord, ProcessSpec
 
 log = logging.getLogger(__name__)
 
 KEEP_SECONDS = 300.0
 """How long the record of an ended exec can be inspected."""
+EXEC_FILE = "exec.json"
 EXEC_LIMIT = 4096
 """Execs of one container, ended ones that are still kept included."""
 RESIZE_SECONDS = 10.0
@@ -68,6 +71,22 @@ class Execs:
         self._announce = announcer
         self._tasks = tasks
 
+    def restore(self) -> None:
+        """Take up the execs that an earlier daemon made; their shims have gone on without it."""
+        for entry in self._registry:
+            for record in _saved(entry.container):
+                found = ExecEntry(record)
+                self._registry.add_exec(entry, found)
+                link = ShimLink(_folder(entry.container, record.id))
+                if not os.access(f"{link.state}/{PROCESS_FILE}", os.F_OK):
+                    continue  # it was never started
+                found.record = replace(record, started=True, running=True)
+                self._notice(entry, found)
+                if not found.ended.is_set() and link.alive():
+                    self._watch(entry, found, link, _pid(link))
+                elif not found.ended.is_set():
+                    self._ended(entry, found, ExitRecord(None, 0, unknown="the shim has died"))
+
     # -- create, inspect, resize ---------------------------------------------------------------------------------
 
     async def create(self, entry: Entry, config: ExecConfig) -> str:
@@ -85,6 +104,7 @@ class Execs:
             raise Unavailable(f"container {container.id} has {EXEC_LIMIT} execs, which is the limit")
         await self._process(container, config)
         record = Exec(new_id(), container.id, config)
+        _save(container, record)
         self._registry.add_exec(entry, ExecEntry(record))
         self._announce(container, f"exec_create: {' '.join(config.cmd)}", execID=record.id)
         return record.id
@@ -298,9 +318,33 @@ def _refusal(error: RuntimeFailure) -> EngineError:
     return InvalidParameter(text) if error.kind in _EXIT_CODES else SystemFailure(text)
 
 
-def exec_folders(container: Container) -> Sequence[str]:
-    """Ids of the execs that have a folder in the container's run-time state."""
+def _save(container: Container, record: Exec) -> None:
+    """Write the exec down for a daemon that comes later; a power cut ends it anyway."""
+    folder = _folder(container, record.id)
+    os.makedirs(folder, 0o700)
+    write_json(f"{folder}/{EXEC_FILE}", to_docker(record), 0o600, durable=False)
+
+
+def _saved(container: Container) -> Iterator[Exec]:
+    """The execs that an earlier daemon wrote down. One that can't be read is reported and left alone."""
     try:
-        return sorted(os.listdir(f"{container.run_directory}/exec"))
+        names = sorted(os.listdir(f"{container.run_directory}/exec"))
     except OSError:
-        return ()
+        return
+    for name in names:
+        try:
+            record = from_docker(Exec, read_json(f"{_folder(container, name)}/{EXEC_FILE}"))
+        except (OSError, UnreadableFile, ValueError, TypeError) as error:
+            log.warning("exec %s of container %s can't be restored: %s", name[:12], container.id[:12], error)
+            continue
+        if record.id == name:
+            yield record
+
+
+def _pid(link: ShimLink) -> int:
+    """The pid that the runtime wrote; 0 if it has not."""
+    try:
+        with open(f"{link.state}/{PID_FILE}", "rb") as file:
+            return int(file.read(32))
+    except (OSError, ValueError):
+        return 0
