@@ -6,7 +6,7 @@ import os
 import sys
 
 from client import VERSION, address, options, verbs
-from client.errors import ClientError, EngineError, Quit, UsageError
+from client.errors import ClientError, Quit, UsageError
 from client.transport import Engine
 
 TYPE_CHECKING = False
@@ -54,7 +54,7 @@ def _dispatch(chosen: options.Arguments) -> int:
         nearest = options.suggest(name, list(verbs.TABLE))
         hint = f"; did you mean {nearest}?" if nearest else ", 'isula-rest --help' lists all"
         raise UsageError(f"unknown command {name}{hint}", 1)
-    verb = verbs.load(name)
+    verb = verbs.find_verb(name)
     try:
         arguments = verb.parse(words)
         if arguments.flag("help"):
@@ -97,11 +97,8 @@ def _print(text: str) -> int:
 
 def _fail(error: ClientError) -> int:
     """Tell what went wrong, on one line."""
-    text = " ".join(str(error).split("\n"))
-    if not isinstance(error, EngineError):
-        text = "isula-rest: " + text
     try:
-        os.write(2, text.encode("utf-8", "backslashreplace") + b"\n")
+        os.write(2, error.line().encode("utf-8", "backslashreplace") + b"\n")
     except OSError:
         return error.code  # nobody listens
     return error.code

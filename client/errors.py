@@ -10,6 +10,10 @@ class ClientError(Exception):
         super().__init__(message)
         self.code = code
 
+    def line(self) -> str:
+        """The error as it is printed, on one line."""
+        return "isula-rest: " + " ".join(str(self).split("\n"))
+
 
 class UsageError(ClientError):
     """The command line is wrong. Docker's code for a wrong option is 125, for a wrong number of arguments 1."""
@@ -29,6 +33,10 @@ class EngineError(ClientError):
         super().__init__(f"Error response from daemon: {message}", code)
         self.status = status
         self.message = message
+
+    def line(self) -> str:
+        """The engine's words need no mark of the client."""
+        return " ".join(str(self).split("\n"))
 
 
 class Quit(Exception):

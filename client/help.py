@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from client.verbs import TABLE, load
+from client.verbs import TABLE, find_verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def program_help(options: Sequence[Option]) -> str:
 
 def verb_help(name: str) -> str:
     """The help of one command."""
-    verb = load(name)
+    verb = find_verb(name)
     lines = [f"Usage: {usage(name)}", "", TABLE[name][1] + "."]
     described = [option for option in verb.options if option.help]
     if described:
@@ -50,7 +50,7 @@ def verb_help(name: str) -> str:
 
 def usage(name: str) -> str:
     """How a command is written: `isula-rest stop [OPTIONS] CONTAINER...`."""
-    verb = load(name)
+    verb = find_verb(name)
     return " ".join(filter(None, ("isula-rest", name, "[OPTIONS]" if verb.options else "", verb.words)))
 
 

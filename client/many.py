@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.errors import ClientError
+from client.errors import ClientError, Unreachable
 from client.output import say, tell
 
 TYPE_CHECKING = False
@@ -35,7 +35,7 @@ def each(
             try:
                 replies.append(engine.send(method, path(name), query))
             except ClientError as error:
-                if not replies and not at:
+                if isinstance(error, Unreachable) and not replies and not at:
                     raise
                 replies.append(error)
         for place, name in enumerate(part):
@@ -44,15 +44,14 @@ def each(
                 if isinstance(reply, ClientError):
                     raise reply
                 answer = reply.json()
+                if show is None:
+                    say(name)
+                else:
+                    show(name, answer)
             except ClientError as error:
-                tell(str(error))
+                tell(error.line())
                 code = 1
-                continue
             finally:
                 if not isinstance(reply, ClientError):
                     reply.close()
-            if show is None:
-                say(name)
-            else:
-                show(name, answer)
     return code

@@ -35,7 +35,7 @@ TABLE: dict[str, tuple[str, str]] = {
 }
 
 
-def load(name: str) -> Verb:
+def find_verb(name: str) -> Verb:
     """The verb of that name; KeyError if there is none."""
     from importlib import import_module
 

@@ -29,7 +29,7 @@ def run(arguments: Arguments, engine: Engine) -> int:
         except EngineError as error:
             kind = arguments.text("type") or "object"
             if error.status == 404:
-                found.append(ClientError(f"Error: No such {kind}: {name}"))
+                found.append(ClientError(f"no such {kind}: {name}"))
             else:
                 found.append(error)
             break
@@ -41,7 +41,7 @@ def run(arguments: Arguments, engine: Engine) -> int:
         layout.write(json.dumps(things, ensure_ascii=False, indent=4) + "\n")
     for item in found:
         if isinstance(item, ClientError):
-            tell(str(item))
+            tell(item.line())
             code = 1
     return code
 

@@ -9,6 +9,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Self
 
 from client.__main__ import main
@@ -82,7 +83,7 @@ class FakeEngine:
             thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection:
+        with connection, suppress(BrokenPipeError, ConnectionResetError):
             connection.settimeout(10)
             request = read_request(connection)
             if request is None:

@@ -4,7 +4,7 @@ import pytest
 
 from client.__main__ import _OPTIONS
 from client.help import program_help, usage, verb_help
-from client.verbs import TABLE, load
+from client.verbs import TABLE, find_verb
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -14,7 +14,7 @@ def test_the_help_of_each_verb_fits_a_screen_and_has_an_example(name: str) -> No
     assert len(lines) <= 50
     assert max(map(len, lines)) <= 120
     assert lines[-1].startswith("Example: isula-rest ")
-    for option in load(name).options:
+    for option in find_verb(name).options:
         assert f"--{option.key}" in text
 
 
