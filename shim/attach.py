@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import os
 import socket
-import stat
 from collections.abc import Callable
 from typing import Protocol
 
@@ -41,6 +39,9 @@ class Attached(Protocol):
     def drop(self) -> None:
         """Close now."""
 
+    def say(self, text: bytes) -> None:
+        """Send something of the shim's own as the container's output."""
+
 
 class Client:
     """A client on its own connection (a socket).
@@ -60,13 +61,15 @@ class Client:
         keys: DetachKeys,
         replay: Replay | None,
         on_detach: Callable[[], None],
-        on_end: Callable[[Client], None],
+        on_end: Callable[[Attached], None],
     ) -> None:
         self._loop = loop
         self._streams = streams
         self._socket = socket.socket(fileno=descriptor)
         self._socket.setblocking(False)
         self._attach = attach
+        self._head = attach.head.encode("latin-1")
+        self._early = base64.b64decode(attach.early, validate=True)
         self._ends_stdin = ends_stdin
         self._keys = keys
         self._replay = replay
@@ -81,23 +84,22 @@ class Client:
         self._linger: Timer | None = None
         self._wanted = [number for number, wish in ((1, attach.stdout), (2, attach.stderr)) if wish]
         self.outlet = Outlet(descriptor, attach.framed, self._changed)
-        self.outlet.put_raw(attach.head.encode("latin-1"))
+
+    def begin(self) -> None:
+        """Send the head, take the early input, join the stream or replay the log first."""
+        attach, replay = self._attach, self._replay
+        self._streams.on_room[id(self)] = self._arm
+        self.outlet.put_raw(self._head)
         self._gate(HEAD_SECONDS)
-        if replay is None:
-            streams.join(self.outlet, self._wanted)
-            if not attach.follow:
-                self._finishing = True
-        streams.on_room.append(self._arm)
-        if attach.early:
-            self._input(base64.b64decode(attach.early))
+        if self._early:
+            self._input(self._early)
         if replay is not None:
             replay.start(self.outlet, self._replayed)
+        elif attach.follow:
+            self._streams.join(self.outlet, self._wanted)
+        else:
+            self._finishing = True
         self._changed()
-
-    @property
-    def closed(self) -> bool:
-        """Whether the connection is closed already."""
-        return self._closed
 
     @property
     def delivered(self) -> bool:
@@ -118,6 +120,10 @@ class Client:
     def drop(self) -> None:
         """Close now."""
         self._close()
+
+    def say(self, text: bytes) -> None:
+        """Send something of the shim's own as the container's output."""
+        self.outlet.put(protocol.STDOUT, text)
 
     def _gate(self, left: float) -> None:
         """Hold output back until the client has read the response head, `left` seconds at most.
@@ -255,152 +261,6 @@ class Client:
         self._loop.forget(self.outlet.descriptor)
         self.outlet.give_up()
         self._socket.close()
-        self._streams.on_room.remove(self._arm)
+        self._streams.on_room.pop(id(self), None)
         self._streams.leave(self.outlet)
         self._on_end(self)
-
-
-class FifoClient:
-    """The original form: one FIFO each for stdin, stdout and stderr; an empty path for none. Bytes go unframed.
-
-    Raises ValueError with the reason if a path is not a FIFO or nobody reads it.
-    """
-
-    def __init__(
-        self,
-        loop: Loop,
-        streams: Streams,
-        paths: list[str],
-        *,
-        ends_stdin: bool,
-        keys: DetachKeys,
-        on_detach: Callable[[], None],
-        on_end: Callable[[FifoClient], None],
-    ) -> None:
-        self._loop = loop
-        self._streams = streams
-        self._ends_stdin = ends_stdin
-        self._keys = keys
-        self._on_detach = on_detach
-        self._on_end = on_end
-        self._closed = self._finishing = False
-        self._input = -1
-        self._outlets: dict[int, Outlet] = {}
-        descriptors: list[int] = []
-        try:
-            for path, flags in zip(paths, (os.O_RDONLY, os.O_WRONLY, os.O_WRONLY), strict=True):
-                descriptors.append(_open_fifo(path, flags) if path else -1)
-        except (OSError, ValueError) as error:
-            for descriptor in descriptors:
-                if descriptor >= 0:
-                    os.close(descriptor)
-            raise ValueError(str(error)) from error
-        self._input = descriptors[0]
-        for stream, descriptor in ((1, descriptors[1]), (2, descriptors[2])):
-            if descriptor >= 0:
-                self._outlets[stream] = Outlet(descriptor, False, self._changed)
-                streams.join(self._outlets[stream], [stream])
-        streams.on_room.append(self._arm)
-        self._arm()
-
-    @property
-    def delivered(self) -> bool:
-        """Whether nothing is left to be sent."""
-        return not any(outlet.pending for outlet in self._outlets.values())
-
-    @property
-    def progress(self) -> int:
-        """A number that changes whenever the client has taken something."""
-        return sum(outlet.taken for outlet in self._outlets.values())
-
-    def finish(self) -> None:
-        """Close once everything was delivered."""
-        self._finishing = True
-        self._changed()
-
-    def drop(self) -> None:
-        """Close now."""
-        self._close()
-
-    def _changed(self) -> None:
-        if self._closed:
-            return
-        gone = bool(self._outlets) and all(outlet.dead for outlet in self._outlets.values())
-        if (self._finishing and self.delivered) or (gone and self._input < 0):
-            self._close()
-            return
-        self._arm()
-        self._streams.resume()
-
-    def _arm(self) -> None:
-        sink = self._streams.sink
-        if self._input >= 0:
-            if sink is not None and sink.full:
-                self._loop.forget(self._input)
-            else:
-                self._loop.watch(self._input, READ, self._read)
-        for outlet in self._outlets.values():
-            if outlet.dead:
-                self._loop.forget(outlet.descriptor)
-            else:
-                busy = outlet.pending or outlet.blocked
-                self._loop.watch(outlet.descriptor, WRITE if busy else 0, self._writable(outlet))
-
-    def _writable(self, outlet: Outlet) -> Callable[[int], None]:
-        def ready(mask: int) -> None:
-            if mask & HANGUP:
-                outlet.give_up()
-            else:
-                outlet.flush()
-
-        return ready
-
-    def _read(self, _mask: int) -> None:
-        try:
-            data = os.read(self._input, CHUNK)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._input_ended()
-            return
-        data, detached = self._keys.feed(data)
-        sink = self._streams.sink
-        if sink is not None and data:
-            sink.write(data)
-        if detached:
-            self._on_detach()
-            self.finish()
-        else:
-            self._arm()
-
-    def _input_ended(self) -> None:
-        self._loop.forget(self._input)
-        os.close(self._input)
-        self._input = -1
-        if self._ends_stdin and self._streams.sink is not None:
-            self._streams.sink.end()
-        self._changed()
-
-    def _close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        if self._input >= 0:
-            self._input_ended()
-        for outlet in self._outlets.values():
-            self._loop.forget(outlet.descriptor)
-            outlet.give_up()
-            self._streams.leave(outlet)
-            os.close(outlet.descriptor)
-        self._streams.on_room.remove(self._arm)
-        self._on_end(self)
-
-
-def _open_fifo(path: str, flags: int) -> int:
-    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
-    if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise ValueError(f"{path} is not a FIFO")
-    return descriptor

@@ -6,18 +6,18 @@ import contextlib
 import json
 import os
 import socket
-import time
+import sys
 from collections.abc import Callable
 from typing import Any
 
+from shim.folder import note_refusal
 from shim.loop import HANGUP, READ, Loop
-from shim.protocol import ATTACH_LOG, ATTACH_SOCKET, OK_REPLY, REFUSED_REPLY, VERSION
+from shim.protocol import ATTACH_SOCKET, OK_REPLY, REFUSED_REPLY, VERSION
 
 REQUEST_LIMIT = 256 << 10
 """Bytes of one request; early input of an attach is the largest part."""
 REQUEST_SECONDS = 5.0
 _PATHS_LIMIT = 3 * 4096 + 2
-_LOG_LIMIT = 64 << 10
 
 
 class Refused(Exception):
@@ -28,7 +28,7 @@ class Request:
     """One request: `fields` of the JSON form, or `paths` of the original form. `descriptor` is -1 if none came.
 
     A handler that keeps the descriptor takes it with `take()`; one that keeps the connection itself (log-watch)
-    with `take_connection()`, after which it sends the answer's bytes itself.
+    with `answer_and_keep()`.
     """
 
     def __init__(self, connection: socket.socket, fields: dict[str, Any], paths: list[str], descriptor: int) -> None:
@@ -49,11 +49,17 @@ class Request:
             raise Refused("the request needs a descriptor")
         return descriptor
 
-    def take_connection(self) -> socket.socket:
-        """Own the connection from here on."""
+    def answer_and_keep(self, keeper: Callable[[socket.socket], None]) -> None:
+        """Answer yes, and give the connection to `keeper`, which owns it from here on."""
         assert self._connection is not None
         connection, self._connection = self._connection, None
-        return connection
+        _answer(connection, OK_REPLY)
+        keeper(connection)
+
+    def reply(self, answer: int) -> None:
+        """Answer, unless that was done."""
+        if self._connection is not None:
+            _answer(self._connection, answer)
 
     def close(self) -> None:
         """Close what was not taken."""
@@ -118,14 +124,14 @@ class Control:
                 request.paths = _paths(data)
             self._serve(request)
         except (Refused, ValueError, TypeError, KeyError) as error:
-            log_refusal(str(error))
-            _answer(connection, REFUSED_REPLY)
+            note_refusal(str(error))
+            request.reply(REFUSED_REPLY)
         except Exception as error:
-            log_refusal(f"{type(error).__name__}: {error}")
-            _answer(connection, REFUSED_REPLY)
+            note_refusal(f"{type(error).__name__}: {error}")
+            request.reply(REFUSED_REPLY)
             raise
         else:
-            _answer(connection, OK_REPLY)
+            request.reply(OK_REPLY)
         finally:
             request.close()
             self._failed()
@@ -151,7 +157,7 @@ class _Incoming:
         loop.watch(connection.fileno(), READ, self._readable)
 
     def _late(self) -> None:
-        log_refusal("no request came in time")
+        note_refusal("no request came in time")
         self._give_up()
 
     def _give_up(self) -> None:
@@ -214,18 +220,4 @@ def _paths(data: bytes) -> list[str]:
 
 def _answer(connection: socket.socket, reply: int) -> None:
     with contextlib.suppress(OSError):
-        connection.send(reply.to_bytes(4, "little", signed=True))
-
-
-def log_refusal(reason: str) -> None:
-    """Append a line to attach-log.json; the file begins anew when it has become long."""
-    line = json.dumps({"time": time.time_ns(), "level": "error", "msg": reason}).encode() + b"\n"
-    with contextlib.suppress(OSError):
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(ATTACH_LOG, flags, 0o600)
-        try:
-            if os.fstat(descriptor).st_size > _LOG_LIMIT:
-                os.ftruncate(descriptor, 0)
-            os.write(descriptor, line)
-        finally:
-            os.close(descriptor)
+        connection.send(reply.to_bytes(4, sys.byteorder, signed=True))

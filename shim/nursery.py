@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import prctl
 
-from shim import jsonlog, life, protocol
+from shim import folder, jsonlog, life, protocol
 from shim.loop import catch_children
 from shim.protocol import Birth, Born, ProcessSpec
 from shim.rehearsal import fill_holes, rehearse
@@ -102,7 +102,7 @@ def _leave(task: Callable[[], None]) -> None:
     try:
         task()
     except BaseException as error:
-        life.note(error)
+        folder.note(error)
     finally:
         os._exit(0)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import socket
 from dataclasses import dataclass
 
+from shim.folder import read_text
 from shim.protocol import PID_FILE, ProcessSpec
 
 RUNTIME_LOG = "runtime-log.json"
@@ -80,9 +82,21 @@ def kill_group(pid: int) -> None:
         return
 
 
+def kill_children() -> None:
+    """Kill and reap every child: after a failed start there must be none (the shim is a subreaper)."""
+    own = os.getpid()
+    with contextlib.suppress(OSError, ValueError, ChildProcessError):
+        while children := read_text(f"/proc/{own}/task/{own}/children").split():
+            for child in children:
+                os.kill(int(child), signal.SIGKILL)
+            os.waitpid(-1, 0)
+
+
 def listen_for_console() -> socket.socket:
     """The console socket, bound in the working directory (the shim's folder)."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(CONSOLE_SOCKET)
     listener.bind(CONSOLE_SOCKET)
     os.chmod(CONSOLE_SOCKET, 0o600)
     listener.listen(1)

@@ -13,7 +13,7 @@ import socket
 import sys
 
 from shim import jsonlog, protocol
-from shim.attach import Client
+from shim.attach import Attached, Client
 from shim.detach import DetachKeys
 from shim.loop import Loop
 from shim.protocol import Attach, Birth, Born, ExitRecord, LogSpec, News, ProcessSpec, Wait
@@ -103,6 +103,7 @@ def _session(log: _Log | None) -> None:
             on_detach=_nothing,
             on_end=_forget,
         )
+        client.begin()
         ours.send(b"x")
         os.write(written, b"x\n")
         loop.later(0.0, lambda: os.close(written))
@@ -124,7 +125,7 @@ def _nothing() -> None:
     return
 
 
-def _forget(_client: Client) -> None:
+def _forget(_client: Attached) -> None:
     return
 
 

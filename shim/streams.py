@@ -42,7 +42,8 @@ class Streams:
         self._brakes: list[Callable[[], bool]] = []
         self.master = -1
         self.sink: Sink | None = None
-        self.on_room: list[Callable[[], None]] = []
+        self.had_terminal = False
+        self.on_room: dict[int, Callable[[], None]] = {}
 
     def add_source(self, descriptor: int, stream: int) -> None:
         """Read `descriptor` as the container's `stream` from now on."""
@@ -56,6 +57,7 @@ class Streams:
     def add_terminal(self, master: int) -> None:
         """The container's terminal: its output, and its input if that is open."""
         self.master = master
+        self.had_terminal = True
         if self.sink is not None:
             self.sink.open(os.dup(master))
         self.add_source(master, 1)
@@ -94,7 +96,8 @@ class Streams:
 
     def drain(self) -> None:
         """Read what the container has left in its pipes, bounds or not: at most a pipe's capacity."""
-        for source in list(self._sources.values()):
+        half_sent = {outlet.owed_stream for outlets in self._outlets.values() for outlet in outlets if outlet.owed}
+        for source in sorted(self._sources.values(), key=lambda source: source.stream not in half_sent):
             left = PIPE_SIZE
             while left > 0 and not source.closed:
                 chunk = source.read(min(CHUNK, left))
@@ -119,7 +122,7 @@ class Streams:
         )
 
     def _room(self) -> None:
-        for callback in list(self.on_room):
+        for callback in list(self.on_room.values()):
             callback()
 
     def _ready(self, source: Source) -> None:
