@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from restd.config import Config
-from restd.container.containers import Containers
-from restd.events import Events
-from restd.image.store import ImageStore
-from restd.lib.host import Host
+if TYPE_CHECKING:
+    from restd.config import Config
+    from restd.container.containers import Containers
+    from restd.events import Events
+    from restd.image.store import ImageStore
+    from restd.lib.host import Host
 
 
 @dataclass(frozen=True, slots=True)

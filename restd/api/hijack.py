@@ -290,7 +290,13 @@ class DockerProtocol(RequestHandler):
             self._close = True
 
     def take_back(self) -> None:
-        """A request that might have taken the connection is answered normally: what was kept is the next request."""
+        """A request is answered normally: if it might have taken the connection, what was kept is the next request.
+
+        Of pipelined requests only the last can have taken over, for nothing behind it is parsed.
+        """
+        if self._messages:
+            return
+        self._takes_over = False
         held, self._held, self._lent = self._held, None, False
         if held is None or self.transport is None:
             return

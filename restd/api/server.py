@@ -24,9 +24,8 @@ log = logging.getLogger(__name__)
 
 _INSTANT = re.compile(
     rb"(GET|HEAD) (/[!-~]*) HTTP/1\.1\r\n"
-    rb"(?:(?!content-length|transfer-encoding|expect|upgrade|connection)[^\r\n:]+:[^\r\n]*\r\n"
+    rb"(?i:(?!content-length|transfer-encoding|expect|upgrade|connection)[!-9;-~]+:[ \t!-~\x80-\xff]*\r\n"
     rb"|connection:[ \t]*keep-alive[ \t]*\r\n)+\r\n",
-    re.IGNORECASE,
 )
 """A whole request, alone in its packet, that wants no more than an answer."""
 

@@ -12,7 +12,7 @@ from restd.api.schemas.container import create_schema, read_create
 from restd.api.table import Parameter, Route
 from restd.api.views.containers import inspect_view, item_view, shown_images
 from restd.api.views.durations import status_text
-from restd.container.containers import ListQuery
+from restd.container.list import ListQuery
 from restd.errors import InvalidParameter
 from restd.filters import Filters
 from restd.lib.times import now_ns

@@ -11,7 +11,6 @@ from typing import Any
 from restd.api import wire
 from restd.api.call import Call, Outcome, Reply, json_reply
 from restd.api.engine import Engine
-from restd.api.routes.system import read_time
 from restd.api.stream import error_line, progress_line
 from restd.api.table import Parameter, Route
 from restd.api.views.images import history_view, inspect_view, item_view, removal_view
@@ -19,6 +18,7 @@ from restd.errors import EngineError, InvalidParameter, NotImplementedYet
 from restd.filters import Filters
 from restd.image.selection import ImageFilter
 from restd.lib.times import now_ns
+from restd.logs.query import parse_time
 from restd.model.image import LoadProgress
 
 LIST_FILTERS = frozenset("reference dangling label label! before since until".split())
@@ -296,4 +296,4 @@ def read_age(text: str | None) -> int | None:
     parts = _DURATION.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:
         return now_ns() - sum(int(float(number) * _UNITS[unit]) for number, unit in parts)
-    return read_time("until", text)
+    return parse_time(text, "until")

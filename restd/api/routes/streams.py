@@ -5,10 +5,9 @@ from __future__ import annotations
 from restd.api import wire
 from restd.api.call import GIVEN, Call, Outcome, json_reply
 from restd.api.engine import Engine
-from restd.api.routes.system import read_time
 from restd.api.table import Parameter, Route
 from restd.errors import InvalidParameter
-from restd.logs.query import LogQuery
+from restd.logs.query import LogQuery, parse_tail, parse_time
 from restd.model.connection import AttachOptions
 
 CONDITIONS = ("not-running", "next-exit", "removed")
@@ -122,10 +121,10 @@ class StreamRoutes:
             stdout=query.flag("stdout"),
             stderr=query.flag("stderr"),
             follow=query.flag("follow"),
-            since=read_time("since", query.text("since")),
-            until=read_time("until", query.text("until")),
+            since=parse_time(query.text("since"), "since"),
+            until=parse_time(query.text("until"), "until"),
             timestamps=query.flag("timestamps"),
-            tail=read_tail(query.text("tail")),
+            tail=parse_tail(query.text("tail")),
             details=query.flag("details"),
         )
         if not asked.stdout and not asked.stderr:
@@ -135,8 +134,3 @@ class StreamRoutes:
         async for data in log:
             await stream.write(data)
         return stream
-
-
-def read_tail(text: str) -> int:
-    """How many messages; -1 for all. Rubbish means all too, as in Docker."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else -1

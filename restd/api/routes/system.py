@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections.abc import AsyncIterator
 
 from restd.api import wire
@@ -16,13 +15,13 @@ from restd.api.views.system import Figures, info_view, version_view
 from restd.errors import InvalidParameter
 from restd.events import Event, Subscription
 from restd.filters import Filters
-from restd.lib.times import from_rfc3339, now_ns
+from restd.lib.times import now_ns
+from restd.logs.query import parse_time
 
 EVENT_FILTERS = frozenset(
     "type event container image label network volume daemon scope plugin node service secret config".split()
 )
 _KINDS_BY_NAME = ("container", "image", "network", "volume", "daemon", "plugin", "node", "service", "secret", "config")
-_SECONDS = re.compile(r"(\d{1,11})(?:\.(\d{1,9})\d*)?")
 
 _PING_HEADERS = {
     "Builder-Version": "1",
@@ -96,7 +95,7 @@ class SystemRoutes:
 
     async def _events(self, call: Call) -> Outcome:
         query = call.query
-        since, until = read_time("since", query.text("since")), read_time("until", query.text("until"))
+        since, until = parse_time(query.text("since"), "since"), parse_time(query.text("until"), "until")
         if since and until and until < since:
             raise InvalidParameter("`since` time cannot be after `until` time")
         filters = Filters.parse(query.text("filters"))
@@ -125,18 +124,6 @@ async def _until(subscription: Subscription, until: int) -> AsyncIterator[Event]
             yield event
     finally:
         timer.cancel()
-
-
-def read_time(name: str, text: str) -> int:
-    """A time parameter in nanoseconds, 0 if it is not set: `SECONDS[.FRACTION]` or RFC 3339."""
-    if not text:
-        return 0
-    if match := _SECONDS.fullmatch(text):
-        return int(match[1]) * 1_000_000_000 + int((match[2] or "").ljust(9, "0"))
-    try:
-        return from_rfc3339(text)
-    except ValueError:
-        raise InvalidParameter(f"invalid value for {name}: {text[:64]!r} is not a time") from None
 
 
 def wanted(event: Event, filters: Filters) -> bool:
