@@ -6,7 +6,7 @@ import json
 
 from client import format as layout
 from client import paths
-from client.errors import ClientError, EngineError
+from client.errors import EngineError
 from client.options import Option
 from client.output import tell
 from client.values import one_of
@@ -22,28 +22,25 @@ if TYPE_CHECKING:
 
 def run(arguments: Arguments, engine: Engine) -> int:
     """Print the objects as one JSON array, or each by a template."""
-    found, code = [], 0
+    kind = arguments.text("type")
+    things = []
+    problem = ""
     for name in arguments.words:
         try:
-            found.append(_look_up(engine, name, arguments.text("type"), arguments.flag("size")))
+            things.append(_look_up(engine, name, kind, arguments.flag("size")))
         except EngineError as error:
-            kind = arguments.text("type") or "object"
-            if error.status == 404:
-                found.append(ClientError(f"no such {kind}: {name}"))
-            else:
-                found.append(error)
+            missing = error.status == 404 and not kind
+            problem = f"Error: No such object: {name}" if missing else error.line()
             break
     template = arguments.text("format")
-    things = [item for item in found if not isinstance(item, ClientError)]
     if template:
         layout.write("".join([layout.value(template, item) for item in things]))
     else:
         layout.write(json.dumps(things, ensure_ascii=False, indent=4) + "\n")
-    for item in found:
-        if isinstance(item, ClientError):
-            tell(item.line())
-            code = 1
-    return code
+    if problem:
+        tell(problem)
+        return 1
+    return 0
 
 
 def _look_up(engine: Engine, name: str, kind: str, size: bool) -> Any:

@@ -28,13 +28,13 @@ def test_what_was_found_is_printed_before_the_error(capfd: pytest.CaptureFixture
     with FakeEngine({"GET /containers/web/json": (200, {})}) as fake:
         assert fake.run("inspect", "web", "nope") == 1
     out, err = capfd.readouterr()
-    assert (json.loads(out), err) == ([{}], "isula-rest: no such object: nope\n")
+    assert (json.loads(out), err) == ([{}], "Error: No such object: nope\n")
 
 
 def test_one_kind_can_be_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
-    with FakeEngine({"GET /images/box/json": (200, {})}) as fake:
+    with FakeEngine({"GET /images/box/json": (200, {}), "GET /containers/box/json": MISSING}) as fake:
         assert fake.run("inspect", "--type", "image", "box") == 0
         assert fake.run("inspect", "--type", "container", "-s", "box") == 1
         assert fake.lines() == ["GET /images/box/json", "GET /containers/box/json?size=1"]
         assert fake.run("inspect", "--type", "planet", "box") == 125
-    assert "no such container: box" in capfd.readouterr().err
+    assert "Error response from daemon: No such container: box" in capfd.readouterr().err
