@@ -252,7 +252,7 @@ def test_a_root_file_system_is_imported(isula: IsulaRest, tmp_path: Path) -> Non
         ["images", "--format", "{{json .ID}} {{.Size}} {{.CreatedAt}}"],
         ["history", "busybox"],
         ["history", "--no-trunc", "--human=false", "busybox"],
-        ["top", "web"],
+        ["top", "web", "-o", "pid,ppid,cmd"],
         ["inspect", "-f", '{{.Name}} {{range .Config.Env}}{{.}} {{end}}{{index .Config.Labels "a"}}', "web"],
     ],
     ids=" ".join,
