@@ -40,6 +40,8 @@ EARLY_LIMIT = 1 << 20
 """Bytes kept behind a request that may take the connection over; then the socket is not read."""
 _NEVER = 365 * 86400.0
 """Seconds until an idle connection is closed. Docker's engine never does; clients with pools count on it."""
+_LINGER = 1.0
+"""Seconds for which the rest of a refused body is still read, so that the client comes to read the answer."""
 _HEADER_COUNT_LIMIT = 1000
 _STREAM_BUFFER = 256 << 10
 
@@ -244,6 +246,7 @@ class DockerProtocol(RequestHandler):
             max_line_size=HEAD_LIMIT,
             max_field_size=HEAD_LIMIT,
             max_headers=_HEADER_COUNT_LIMIT,
+            lingering_time=_LINGER,
             auto_decompress=False,
         )
         self._door = door

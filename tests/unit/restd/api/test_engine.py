@@ -1,0 +1,9 @@
+from __future__ import annotations
+
+import dataclasses
+
+from restd.api.engine import Engine
+
+
+def test_the_door_serves_these_rooms() -> None:
+    assert [field.name for field in dataclasses.fields(Engine)] == ["config", "host", "events", "images", "containers"]
