@@ -23,7 +23,7 @@ class Interaction:
     """The user's side of one session.
 
     `terminal`: the process has a terminal. `keyboard`: stdin goes to the process. `proxy`: signals go to the
-    container (without a terminal only: with one, the keys do it). Use it as a context: within it signals
+    container (but for a keyboard that is a terminal, which has keys for it). Use it as a context: within it signals
     are collected.
     """
 
@@ -31,7 +31,7 @@ class Interaction:
         self._engine = engine
         self.terminal = terminal
         self.keyboard = keyboard
-        self._proxied = PROXIED if proxy and not terminal else ()
+        self._proxied = PROXIED if proxy and not (terminal and keyboard) else ()
         self._signals = Signals((*self._proxied, signal.SIGWINCH) if terminal else self._proxied)
 
     def __enter__(self) -> Interaction:
@@ -62,7 +62,11 @@ def check_terminal(terminal: bool, keyboard: bool) -> None:
 
 def exit_code(ending: Reply) -> int:
     """The container's exit code out of the reply to a wait."""
-    answer = ending.json() or {}
+    try:
+        answer = ending.json() or {}
+    except ClientError as error:
+        error.code = 125
+        raise
     problem = (answer.get("Error") or {}).get("Message")
     if problem:
         raise ClientError(f"Error waiting for the container: {problem}", 125)

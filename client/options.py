@@ -88,10 +88,11 @@ class Arguments:
 
 
 HELP = Option("help", "Show this help")
+HOST = Option("host H", "Address of the engine (ISULA_HOST, DOCKER_HOST)", "ADDRESS")
 
 
 class Parser:
-    """Parses one verb's words by its table of options.
+    """Parses words by a table of options; `--help` is always among them.
 
     `greedy` verbs stop looking for options at the first plain word. Raises UsageError; its message has no prefix.
     """

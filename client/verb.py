@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from client.options import Arguments, Option, Parser
+from client.options import HOST, Arguments, Option, Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,4 +41,7 @@ class Verb:
 
     def parse(self, words: Sequence[str]) -> Arguments:
         """The verb's words as values; raises UsageError."""
-        return Parser(self.options, self.greedy).parse(words)
+        taken = {name for option in self.options for name in option.names}
+        names = [name for name in HOST.names if name not in taken]
+        host = Option(" ".join(names), HOST.help, HOST.value)  # as in isula, the address may follow the command
+        return Parser((*self.options, host), self.greedy).parse(words)

@@ -36,7 +36,7 @@ class IsulaRest(DockerCli):
         self._environment = kept
 
 
-PROGRAM = f"import sys; sys.path.insert(0, {REPOSITORY!r}); from client.__main__ import main; sys.exit(main())"
+PROGRAM = f"import sys; sys.path.insert(0, {REPOSITORY!r}); from client.__main__ import main; main()"
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Self
 
-from client.__main__ import main
+from client.program import run
 
 Answer = tuple[int, Any] | Callable[[socket.socket], None]
 
@@ -66,7 +66,7 @@ class FakeEngine:
 
     def run(self, *words: str) -> int:
         """Run the client."""
-        return main(["-H", f"unix://{self.path}", *words])
+        return run(["-H", f"unix://{self.path}", *words])
 
     def lines(self) -> list[str]:
         """The requests so far, in short."""

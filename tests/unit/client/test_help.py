@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from client.__main__ import _OPTIONS
 from client.help import program_help, usage, verb_help
+from client.program import _OPTIONS
 from client.verbs import TABLE, find_verb
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.__main__ import main
+from client.program import run
 from tests.unit.client.fake_engine import FakeEngine
 
 
@@ -20,5 +20,5 @@ def test_the_others_are_done_after_one_fails_and_the_code_is_1(capfd: pytest.Cap
 
 
 def test_an_engine_that_cannot_be_reached_is_told_once(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["-H", "/no/such", "stop", "a", "b"]) == 1
+    assert run(["-H", "/no/such", "stop", "a", "b"]) == 1
     assert capfd.readouterr().err.count("no engine answers") == 1

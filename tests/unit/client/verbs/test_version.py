@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.__main__ import main
+from client.program import run
 from tests.unit.client.fake_engine import FakeEngine
 
 SERVER = {
@@ -28,7 +28,7 @@ def test_both_sides_are_shown(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_without_an_engine_the_client_is_still_shown(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["-H", "/no/such", "version"]) == 1
+    assert run(["-H", "/no/such", "version"]) == 1
     out, err = capfd.readouterr()
     assert out.startswith("Client:") and "Server" not in out
     assert "no engine answers at unix:///no/such" in err
