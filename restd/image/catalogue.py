@@ -197,6 +197,18 @@ class Catalogue:
             raise NotFound(f"No such image: {reference.familiar}")
         return image
 
+    def stored(self, name: str) -> Reference | None:
+        """The reference that `name` means, as it is stored; None if `name` is an id or nothing."""
+        if is_digest(name):
+            return None
+        try:
+            reference = parse_reference(name).with_default_tag()
+        except InvalidParameter:
+            return None
+        if reference.digest:
+            reference = replace(reference, tag=None)
+        return reference if reference in self._references else None
+
     def _by_reference(self, reference: Reference) -> Image | None:
         if not reference.digest:
             return self.target(reference)

@@ -129,15 +129,14 @@ class Intake:
         self._pins.hold(held)
         try:
             images = await delivery.deliver(found)
-            try:
-                await asyncio.to_thread(sync_file_system, self._directory)
-                for image in images:
-                    await self._ledger.add(image)
-                names = {parse_reference(name): item.config.digest for item in found for name in item.names}
-                if names:
-                    await self._ledger.point(names)
-            except OSError as error:
-                raise SystemFailure(f"cannot store the image: {error}") from error
+            await asyncio.to_thread(sync_file_system, self._directory)
+            for image in images:
+                await self._ledger.add(image)
+            names = {parse_reference(name): item.config.digest for item in found for name in item.names}
+            if names:
+                await self._ledger.point(names)
+        except OSError as error:
+            raise SystemFailure(f"cannot store the image: {error}") from error
         finally:
             self._pins.release(held)
             self._sweep.collect(held)

@@ -14,12 +14,10 @@ from restd.events import Events
 from restd.image.catalogue import Catalogue
 from restd.image.layers import Layer
 from restd.image.ledger import Ledger
-from restd.image.references import Reference, parse_reference
+from restd.image.references import Reference
 from restd.image.selection import ImageFilter, matches_labels
 from restd.lib.ids import short_id
 from restd.model.image import Deleted, Image, ImageUse, PruneResult, Untagged
-
-_HEX = frozenset("0123456789abcdef")
 
 
 def is_single_reference(references: Sequence[Reference]) -> bool:
@@ -31,12 +29,6 @@ def is_single_reference(references: Sequence[Reference]) -> bool:
     if len(tags) > 1:
         return False
     return len(names) == 1 and (not tags or tags[0].name in names)
-
-
-def is_id_prefix(image_id: str, name: str) -> bool:
-    """Whether `name`, which led to the image, is a part of its id rather than a reference."""
-    digits = name.removeprefix("sha256:")
-    return set(digits) <= _HEX and image_id.removeprefix("sha256:").startswith(digits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +65,8 @@ class Removal:
         image = self._catalogue.find(name)
         users = [use for use in uses if use.image_id == image.id]
         records: list[Untagged | Deleted] = []
-        by_reference = not is_id_prefix(image.id, name)
-        if by_reference:
-            reference = self._known(parse_reference(name).with_default_tag(), image)
+        reference = self._catalogue.stored(name)
+        if reference is not None:
             self._check_reference(reference, image, force, users)
             await self._untag(image, [reference, *self._left_over(reference, image)], records)
             if self._catalogue.references(image.id):
@@ -85,15 +76,8 @@ class Removal:
             if obstacle is not None:
                 raise obstacle.error(image.id)
             await self._untag(image, references, records)
-        await self._delete(image, force, noprune, uses, records, quiet=by_reference)
+        await self._delete(image, force, noprune, uses, records, quiet=reference is not None)
         return records
-
-    def _known(self, reference: Reference, image: Image) -> Reference:
-        """The reference as it is stored: `name:tag@digest` is stored without its tag."""
-        if not reference.digest:
-            return reference
-        stored = [known for known in self._catalogue.references(image.id) if known.digest == reference.digest]
-        return next((known for known in stored if known.name == reference.name), reference)
 
     def _check_reference(self, reference: Reference, image: Image, force: bool, users: Sequence[ImageUse]) -> None:
         if not force and users and is_single_reference(self._catalogue.references(image.id)):

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from restd.errors import InvalidParameter, Unavailable
+from restd.errors import InvalidParameter, SystemFailure, Unavailable
 from restd.image.compression import LONGEST_MAGIC, Decoder, recognise
 from restd.image.references import is_digest
 from restd.image.tar import DIRECTORY, HARD_LINK, REGULAR, SYMLINK, Blocks, Entry, InvalidArchive, TarReader
@@ -180,6 +180,8 @@ class Spooler:
                 raise InvalidParameter("invalid archive: it is empty")
         except InvalidArchive as error:
             raise InvalidParameter(f"invalid archive: {error}") from error
+        except OSError as error:
+            raise SystemFailure(f"cannot store the archive: {error}") from error
         finally:
             feed.abandon()
         return self._spool
@@ -205,12 +207,9 @@ class Spooler:
         self._left -= size
         if self._left < 0:
             raise InvalidParameter("invalid archive: it is too large")
-        known = name.startswith(_BLOBS) and self._has(name[len(_BLOBS) :], size)
         path = os.path.join(self._spool.directory, str(len(self._spool.members)))
+        known = name.startswith(_BLOBS) and self._link(name[len(_BLOBS) :], size, path)
         digest = hashlib.sha256()
-        if known:
-            # A second name, so that a removal meanwhile does not take it away; only the digest is still to be checked.
-            os.link(os.path.join(self._blobs, name[len(_BLOBS) :]), path)
         descriptor = os.open("/dev/null" if known else path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
             for piece in reader.data():
@@ -227,13 +226,19 @@ class Spooler:
             raise InvalidParameter(f"invalid archive: {name} has the digest sha256:{found}")
         return Member(path, "sha256:" + found, size)
 
-    def _has(self, digest: str, size: int) -> bool:
-        if not is_digest("sha256:" + digest):
-            return False
+    def _link(self, digest: str, size: int, path: str) -> bool:
+        """Give the blob a second name at `path`, if the store has it: then only its digest is still to be checked.
+
+        The second name keeps it when a removal takes the first one away meanwhile.
+        """
+        blob = os.path.join(self._blobs, digest)
         try:
-            return os.stat(os.path.join(self._blobs, digest)).st_size == size
-        except OSError:
+            if not is_digest("sha256:" + digest) or os.stat(blob).st_size != size:
+                return False
+            os.link(blob, path)
+        except FileNotFoundError:
             return False
+        return True
 
 
 class FileSpooler:
@@ -262,6 +267,8 @@ class FileSpooler:
                     view = memoryview(data)
                     while view:
                         view = view[file.write(view) :]
+        except OSError as error:
+            raise SystemFailure(f"cannot store the archive: {error}") from error
         finally:
             feed.abandon()
         return Member(self._path, "sha256:" + digest.hexdigest(), size)

@@ -49,8 +49,10 @@ _IN_KERNEL = 64 * 1024
 def inside(name: bytes) -> bytes:
     """`name` relative to the root and cleaned; InvalidArchive if it climbs out. An empty result is the root itself."""
     if b".." not in name:
-        if not name.startswith((b"/", b"./")) and not name.endswith(b"/") and b"//" not in name and b"/./" not in name:
-            return name if name != b"." else b""
+        if b"//" not in name and b"/./" not in name and not name.startswith((b"/", b"./")):
+            name = name[:-1] if name.endswith(b"/") else name
+            if not name.endswith((b"/", b"/.")):
+                return name if name != b"." else b""
         return b"/".join([part for part in name.split(b"/") if part and part != b"."])
     parts: list[bytes] = []
     for part in name.split(b"/"):
@@ -158,7 +160,7 @@ class Unpacker:
             return
         try:
             apply(name, entry)
-        except (FileExistsError, FileNotFoundError):
+        except (FileExistsError, FileNotFoundError, NotADirectoryError):
             self._make_parents(name)
             self._clear(name, entry)
             apply(name, entry)
@@ -175,15 +177,20 @@ class Unpacker:
         elif entry.kind != HARD_LINK or inside(entry.link) != name:
             os.unlink(name)
             if entry.kind == DIRECTORY and _is_whiteout(present):
-                os.mkdir(name, 0o755)
-                os.setxattr(name, _OPAQUE_ATTRIBUTE, b"y")
+                _make_opaque(name)
 
     @staticmethod
     def _make_parents(name: bytes) -> None:
+        """Make the directories that the archive has no entries for, also where so far only a whiteout stands."""
         parts = name.split(b"/")[:-1]
         for count in range(1, len(parts) + 1):
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(b"/".join(parts[:count]), 0o755)
+            parent = b"/".join(parts[:count])
+            try:
+                os.mkdir(parent, 0o755)
+            except FileExistsError:
+                if _is_whiteout(os.lstat(parent)):
+                    os.unlink(parent)
+                    _make_opaque(parent)
 
     def _whiteout(self, name: bytes, base: bytes) -> None:
         if base == _OPAQUE:
@@ -284,6 +291,12 @@ class Unpacker:
         os.chmod(name, entry.mode)
         self._attributes(name, entry)
         os.utime(name, ns=(entry.mtime, entry.mtime), follow_symlinks=False)
+
+
+def _make_opaque(name: bytes) -> None:
+    """A directory in place of a whiteout: what was hidden below it stays hidden."""
+    os.mkdir(name, 0o755)
+    os.setxattr(name, _OPAQUE_ATTRIBUTE, b"y")
 
 
 def _is_whiteout(present: os.stat_result) -> bool:

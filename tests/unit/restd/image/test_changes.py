@@ -83,7 +83,9 @@ def test_a_change_that_cannot_be_made_is_refused(change: str, message: str) -> N
 VERBS = "CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD SHELL STOPSIGNAL USER VOLUME WORKDIR".split()
 
 
-@given(st.lists(st.builds(lambda verb, rest: f"{verb} {rest}", st.sampled_from(VERBS), st.text(max_size=20)), max_size=3))
+@given(
+    st.lists(st.builds(lambda verb, rest: f"{verb} {rest}", st.sampled_from(VERBS), st.text(max_size=20)), max_size=3)
+)
 def test_any_change_is_made_or_refused(changes: list[str]) -> None:
     try:
         apply_changes({}, changes)

@@ -144,7 +144,9 @@ def test_a_malformed_pax_record_is_refused(data: bytes) -> None:
         parse_pax(data)
 
 
-@given(st.lists(st.tuples(st.binary(min_size=1, max_size=9).filter(lambda key: b"=" not in key), st.binary(max_size=30))))
+@given(
+    st.lists(st.tuples(st.binary(min_size=1, max_size=9).filter(lambda key: b"=" not in key), st.binary(max_size=30)))
+)
 def test_pax_records_come_back_as_they_were_written(records: list[tuple[bytes, bytes]]) -> None:
     out = b""
     for key, value in records:
