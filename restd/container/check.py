@@ -6,12 +6,14 @@ Each function raises InvalidParameter for the first thing that is wrong. Limits 
 
 from __future__ import annotations
 
+import ipaddress
+
 from restd.container.check_limits import check_limits
 from restd.container.check_mounts import check_mounts
 from restd.container.log_options import check_log
 from restd.container.registry import Registry
 from restd.container.signals import parse_signal
-from restd.errors import Conflict, InvalidParameter
+from restd.errors import Conflict, InvalidParameter, NotImplementedYet
 from restd.lib.host import Host
 from restd.lib.ids import is_name
 from restd.model.container import Config, Container, CreateRequest, HostConfig, Status
@@ -23,6 +25,11 @@ _IPC_SYSCTLS = frozenset(
     "kernel.shm_rmid_forced".split()
 )
 
+_RESTART_POLICIES = ("", "no", "always", "unless-stopped", "on-failure")
+_LOG_DRIVERS = frozenset(
+    "json-file none local syslog journald gelf fluentd awslogs splunk gcplogs logentries etwlogs".split()
+) | {""}
+
 
 def check_name(name: str) -> None:
     """A name's form; the caller knows whether it is taken."""
@@ -31,9 +38,19 @@ def check_name(name: str) -> None:
 
 
 def check_request(request: CreateRequest) -> None:
-    """What contradicts itself in the request alone, before the image has a say."""
+    """What contradicts itself or means nothing in the request alone, before the image has a say."""
     host_config = request.host_config
     policy = host_config.restart_policy
+    if policy.name not in _RESTART_POLICIES:
+        raise InvalidParameter(f"invalid restart policy: unknown policy '{policy.name}'")
+    if policy.maximum_retry_count < 0:
+        raise InvalidParameter("invalid restart policy: maximum retry count cannot be negative")
+    if policy.maximum_retry_count and policy.name != "on-failure":
+        raise InvalidParameter("invalid restart policy: maximum retry count can only be used with 'on-failure'")
+    if host_config.isolation not in ("", "default"):
+        raise InvalidParameter(f"invalid isolation '{host_config.isolation}' on linux")
+    if host_config.log_config.type not in _LOG_DRIVERS:
+        raise InvalidParameter(f"logger: no log driver named '{host_config.log_config.type}' is registered")
     if host_config.auto_remove and policy.name not in ("", "no"):
         raise InvalidParameter("can't create 'AutoRemove' container with restart policy")
     if request.config.hostname and joined(host_config.network_mode):
@@ -68,10 +85,30 @@ def check_container(config: Config, host_config: HostConfig, host: Host) -> None
     )
     if not host_config.privileged:
         devices.devices(host_config)
+    _check_names(host_config)
+
+
+def _check_names(host_config: HostConfig) -> None:
+    """Name servers and host names: they become lines of files."""
     for entry in host_config.extra_hosts or ():
         name, _, address = entry.partition(":")
-        if not name or not address:
+        if not name or not address or len(entry.split()) != 1:
             raise InvalidParameter(f"bad format for add-host: {entry!r}")
+        if address == "host-gateway":
+            raise NotImplementedYet("HostConfig.ExtraHosts with host-gateway is not supported yet")
+        _check_address(address.removeprefix("[").removesuffix("]"), f"invalid IP address in add-host: {entry!r}")
+    for entry in host_config.dns or ():
+        _check_address(entry, f"bad nameserver address: {entry}")
+    for entry in (*(host_config.dns_search or ()), *(host_config.dns_options or ())):
+        if len(entry.split()) != 1:
+            raise InvalidParameter(f"invalid DNS search domain or option: {entry!r}")
+
+
+def _check_address(text: str, message: str) -> None:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError as error:
+        raise InvalidParameter(message) from error
 
 
 def _check_config(config: Config) -> None:
@@ -118,6 +155,8 @@ def _check_sysctls(host_config: HostConfig) -> None:
 def resolved_mode(mode: str, registry: Registry) -> str:
     """`container:X` with X as the full id; NotFound if there is no such container. Other modes as they are."""
     reference = joined(mode)
+    if mode == "container:":
+        raise InvalidParameter("invalid container format container:<name|id>")
     return f"container:{registry.find(reference).container.id}" if reference else mode
 
 

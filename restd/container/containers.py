@@ -5,6 +5,7 @@ References (`ref`) are names, ids or id prefixes as the client gave them. Every 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +44,11 @@ from restd.model.image import ImageUse
 from restd.runtime.dispatch import Runtimes
 from restd.runtime.nursery import Nursery
 
+log = logging.getLogger(__name__)
+
+CHORES_SECONDS = 5.0
+"""How long a stop waits for clean-ups that are under way."""
+
 __all__ = ["Containers", "Counts", "Created", "ListQuery"]
 
 
@@ -52,21 +58,22 @@ class Containers:
     def __init__(self, config: Config, host: Host, events: Events, images: ImageStore) -> None:
         self._images = images
         self._tasks = tasks = TaskGroup("containers")
+        self._chores = chores = TaskGroup("chores")
         self._registry = registry = Registry()
         self._nursery = Nursery()
         self._runtimes = runtimes = Runtimes(config, self._nursery)
         self._records = records = Records(config)
         self._announcer = announcer = Announcer(events)
         self._hangups = HangupWatch(tasks, config.attach_limit)
-        self._remover = remover = Remover(registry, records, images, announcer, tasks)
+        self._remover = remover = Remover(registry, records, images, announcer, chores)
         collector = Collector(tasks)
-        self._exits = exits = Exits(records, images, runtimes, announcer, collector, tasks, remover.after_exit)
+        self._exits = exits = Exits(records, images, runtimes, announcer, collector, tasks, chores, remover.after_exit)
         self._creator = Creator(config, host, registry, records, images, runtimes, announcer)
         self._starter = Starter(
             config, host, registry, records, images, runtimes, announcer, exits, remover, self._hangups
         )
         self._execs = Execs(config, host, registry, images, runtimes, announcer, tasks)
-        self._restorer = Restorer(config, registry, records, images, runtimes, exits, remover, collector, tasks)
+        self._restorer = Restorer(config, registry, records, images, runtimes, exits, remover, collector, chores)
 
     async def open(self) -> None:
         """Bring back what the disk knows, and compare it with what really runs."""
@@ -77,6 +84,9 @@ class Containers:
     async def close(self) -> None:
         """Let go of shims, clients and background work. Containers and their attached clients go on."""
         await self._tasks.close()
+        if not await self._chores.drain(CHORES_SECONDS):
+            log.warning("some clean-ups did not end within %.0f s; the next start takes them up", CHORES_SECONDS)
+        await self._chores.close()
         self._hangups.close()
         for entry in self._registry:
             for held in entry.held:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -19,11 +20,12 @@ from restd.container.announce import Announcer
 from restd.container.gc import Collector
 from restd.container.records import Records
 from restd.container.registry import Entry
-from restd.errors import Unavailable
+from restd.errors import EngineError, Unavailable
 from restd.image.store import ImageStore
 from restd.lib.tasks import TaskGroup
 from restd.lib.times import now_ns
 from restd.model.container import Container
+from restd.runtime.base import RuntimeFailure
 from restd.runtime.dispatch import Runtimes
 from restd.runtime.nursery import ShimLink
 from shim.protocol import EXIT_RECORD, ExitRecord
@@ -31,10 +33,16 @@ from shim.protocol import EXIT_RECORD, ExitRecord
 log = logging.getLogger(__name__)
 
 CLEANING_SECONDS = 60.0
+KILL_SECONDS = 5.0
+"""How long a process whose shim has died may take to end after a KILL."""
+LOOK_SECONDS = 0.1
 
 
 class Exits:
-    """Watches shims and applies what they tell. `remove` takes an ended AutoRemove container away."""
+    """Watches shims and applies what they tell. `remove` takes an ended AutoRemove container away.
+
+    `tasks` listen as long as the daemon lives; `chores` end by themselves, and the daemon's end waits for them a while.
+    """
 
     def __init__(
         self,
@@ -44,6 +52,7 @@ class Exits:
         announcer: Announcer,
         collector: Collector,
         tasks: TaskGroup,
+        chores: TaskGroup,
         remove: Callable[[Entry], Awaitable[None]],
     ) -> None:
         self._records = records
@@ -52,6 +61,7 @@ class Exits:
         self._announce = announcer
         self._collector = collector
         self._tasks = tasks
+        self._chores = chores
         self._remove = remove
 
     def watch(self, entry: Entry, link: ShimLink) -> None:
@@ -89,9 +99,11 @@ class Exits:
         container = entry.container
         log.error("container %s: %s; killing it", container.id[:12], reason)
         try:
-            await self._runtimes.of(container).clean_resource(container)
-        except Exception as error:
+            await self._runtimes.of(container).kill(container, signal.SIGKILL)
+        except (EngineError, RuntimeFailure) as error:  # the cleaning that follows kills too, and goes on trying
             log.warning("container %s: %s", container.id[:12], error)
+        if not await gone(container.state.pid, KILL_SECONDS):
+            log.error("container %s: its process %d does not die", container.id[:12], container.state.pid)
         if entry.container.state.running:
             self.apply(entry, ExitRecord(None, now_ns(), unknown=f"{reason}: nobody saw how the process ended"))
 
@@ -106,13 +118,13 @@ class Exits:
             exitCode=str(moved.exit_code),
             execDuration=str(max(0, record.at - before.state.started_at) // 1_000_000_000),
         )
-        entry.cleaning = self._tasks.start(self._clean(entry), f"clean {before.id[:12]}")
+        entry.cleaning = self._chores.start(self._clean(entry), f"clean {before.id[:12]}")
         entry.exited.set()
 
     async def _clean(self, entry: Entry) -> None:
         """Give back what a run took, and write down how it ended."""
         container = entry.container
-        entry.unmounting = self._tasks.start(self.unmount(container), f"unmount {container.id[:12]}")
+        entry.unmounting = self._chores.start(self.unmount(container), f"unmount {container.id[:12]}")
         if container.host_config.auto_remove and not entry.restarting:
             await self._remove(entry)
         else:
@@ -136,6 +148,26 @@ class Exits:
             shared_memory.unmount(container)
 
         await self._collector.attempt(f"mounts of container {container.id}", job)
+
+
+async def gone(pid: int, seconds: float) -> bool:
+    """Wait until a process has ended; one that only its parent has yet to take notice of has. Whether it has."""
+    pause = 0.005
+    for _ in range(int(seconds / LOOK_SECONDS) + 8):
+        if has_ended(pid):
+            return True
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, LOOK_SECONDS)
+    return False
+
+
+def has_ended(pid: int) -> bool:
+    """Whether there is no such process, or only its zombie. Source: proc_pid_stat(5)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read(4096).rpartition(b")")[2].split()[0] in (b"Z", b"X")
+    except (OSError, IndexError):
+        return True
 
 
 async def cleaned(entry: Entry) -> None:

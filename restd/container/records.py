@@ -117,6 +117,8 @@ class Records:
         try:
             config = read_json(f"{found.directory}/{CONFIG_FILE}")
         except FileNotFoundError:
+            if any(name.startswith(f"{CONFIG_FILE}.corrupt-") for name in _names(found.directory)):
+                raise UnreadableFile(f"{found.directory}/{CONFIG_FILE}", "", "was set aside earlier") from None
             return None
         _check_version(config, CONFIG_FILE)
         host_config = read_json(f"{found.directory}/{HOST_CONFIG_FILE}")

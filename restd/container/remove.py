@@ -25,13 +25,13 @@ class Remover:
     """Removes containers that don't run."""
 
     def __init__(
-        self, registry: Registry, records: Records, images: ImageStore, announcer: Announcer, tasks: TaskGroup
+        self, registry: Registry, records: Records, images: ImageStore, announcer: Announcer, chores: TaskGroup
     ) -> None:
         self._registry = registry
         self._records = records
         self._images = images
         self._announce = announcer
-        self._tasks = tasks
+        self._chores = chores
         self._emptying = False
 
     def check(self, entry: Entry, reference: str, *, force: bool, link: bool) -> None:
@@ -81,7 +81,7 @@ class Remover:
         """Start deleting what was discarded, if that is not going on."""
         if not self._emptying:
             self._emptying = True
-            self._tasks.start(self._empty(), "trash")
+            self._chores.start(self._empty(), "trash")
 
     async def _empty(self) -> None:
         try:

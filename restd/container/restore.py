@@ -51,7 +51,7 @@ class Restorer:
         exits: Exits,
         remover: Remover,
         collector: Collector,
-        tasks: TaskGroup,
+        chores: TaskGroup,
     ) -> None:
         self._config = config
         self._registry = registry
@@ -61,7 +61,7 @@ class Restorer:
         self._exits = exits
         self._remover = remover
         self._collector = collector
-        self._tasks = tasks
+        self._chores = chores
 
     async def restore(self) -> None:
         """Read and compare everything; long clean-ups go on in the background after the return."""
@@ -73,7 +73,7 @@ class Restorer:
         strays = self._runtimes.strays(known)
         layers = [name for name in self._images.overlay.containers() if name not in known]
         folders = [path for path in _run_folders(self._config.state) if os.path.basename(path) not in known]
-        self._tasks.start(self._sweep(strays, layers, folders), "sweep")
+        self._chores.start(self._sweep(strays, layers, folders), "sweep")
 
     async def _guarded(self, found: Found) -> None:
         try:
@@ -154,7 +154,7 @@ class Restorer:
             case Status.REMOVING:
                 entry.container = replace(container, state=state.dead(container.state, "the removal was interrupted"))
                 job = partial(self._remover.finish, entry)
-                self._tasks.start(
+                self._chores.start(
                     self._collector.attempt(f"container {container.id}", job), f"remove {container.id[:12]}"
                 )
 
@@ -195,10 +195,10 @@ class Restorer:
                 await self._compare_running(entry, link)
                 return
         if self._images.overlay.is_mounted(container.id) or self._runtimes.keeps(container):
-            entry.cleaning = self._tasks.start(self._clean(entry), f"clean {container.id[:12]}")
+            entry.cleaning = self._chores.start(self._clean(entry), f"clean {container.id[:12]}")
             entry.unmounting = entry.cleaning
         if container.host_config.auto_remove and container.state.status is Status.EXITED:
-            self._tasks.start(self._remover.after_exit(entry), f"remove {container.id[:12]}")
+            self._chores.start(self._remover.after_exit(entry), f"remove {container.id[:12]}")
 
     async def _clean(self, entry: Entry) -> None:
         await self._exits.clean_runtime(entry.container)

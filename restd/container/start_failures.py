@@ -42,13 +42,15 @@ def _of_runtime(error: RuntimeFailure, container: Container) -> Failure:
     message = str(error)
     if error.kind == "timeout":
         return Failure(SystemFailure(f"{_PREFIX}: {message}"), OTHER, error)
-    text = f"{_PREFIX}: {in_dockers_words(message, error.kind, container.path)}: unknown"
     lower = message.lower()
+    # crun's word for a folder: `open executable: Operation not permitted`.
+    kind = "not-executable" if "open executable" in lower and "not permitted" in lower else error.kind
+    text = f"{_PREFIX}: {in_dockers_words(message, kind, container.path)}: unknown"
     if "not a directory" in lower:
         return Failure(InvalidParameter(text + _TYPE_HINT), NOT_FOUND, error)
-    if error.kind == "not-found" or "no such file or directory" in lower:
+    if kind == "not-found" or "no such file or directory" in lower:
         return Failure(InvalidParameter(text), NOT_FOUND, error)
-    if error.kind == "not-executable" or "permission denied" in lower:
+    if kind == "not-executable" or "permission denied" in lower:
         return Failure(InvalidParameter(text), NOT_EXECUTABLE, error)
     return Failure(SystemFailure(text), OTHER, error)
 
