@@ -14,7 +14,7 @@ from shim.folder import note_refusal
 from shim.loop import HANGUP, READ, Loop
 from shim.protocol import ATTACH_SOCKET, OK_REPLY, REFUSED_REPLY, VERSION
 
-REQUEST_LIMIT = 256 << 10
+REQUEST_LIMIT = 1 << 20
 """Bytes of one request; early input of an attach is the largest part."""
 REQUEST_SECONDS = 5.0
 _PATHS_LIMIT = 3 * 4096 + 2

@@ -110,9 +110,9 @@ async def _without_shim(entry: Entry, request: Attach, client: Client, hangups: 
         if running and await _to_shim(entry, request, client):
             return
         keep = request.follow and not running
-        if keep:
-            hangups.check(entry, Attach)
         borrowed = client.borrow()
+        if keep:
+            hangups.check(entry, Attach, len(base64.b64encode(borrowed.early)))
         if not held.send(borrowed.descriptor, request.head.encode("latin-1")):
             client.given()
             return

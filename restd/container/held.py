@@ -25,6 +25,9 @@ from shim.protocol import ATTACH_LIMIT, Attach, Wait
 
 WAIT_LIMIT = 1024
 """Held waits of one container."""
+EARLY_LIMIT = 512 << 10
+"""Input, as base64, that clients of one container sent in one packet with their requests: it travels to the shim in the
+packet of its birth. What they send later stays in their sockets."""
 _BATCH = 64
 
 
@@ -41,11 +44,16 @@ class HangupWatch:
         self._watched: dict[int, tuple[Entry, Held]] = {}
         self._epoll: select.epoll | None = None
 
-    def check(self, entry: Entry, kind: type[Attach] | type[Wait]) -> None:
-        """Conflict if the container holds as many connections of this kind as it may."""
+    def check(self, entry: Entry, kind: type[Attach] | type[Wait], early: int = 0) -> None:
+        """Conflict if the container holds as many connections of this kind as it may, or as much early input."""
         limit, what = (self._attach_limit, "attaches") if kind is Attach else (WAIT_LIMIT, "waits")
         if sum(isinstance(held.request, kind) for held in entry.held) >= limit:
             raise Conflict(f"too many {what}: {limit} wait for the start of the container already, which is the limit")
+        if (
+            early + sum(len(held.request.early) for held in entry.held if isinstance(held.request, Attach))
+            > EARLY_LIMIT
+        ):
+            raise Conflict(f"more than {EARLY_LIMIT} bytes of input came before the start of the container")
 
     def hold(self, entry: Entry, held: Held) -> None:
         """Keep a connection with its container until a start, a removal, or the client's end."""
