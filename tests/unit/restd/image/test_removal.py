@@ -58,7 +58,9 @@ def shown(records: Iterable[Untagged | Deleted]) -> list[str]:
 
 ONE = image("one")
 SHORT, END = ONE.id[7:19], "x" + ONE.id[-8:]
-USING, USED = "container cccccccccccc is using its referenced image", "image is being used by"
+USED = "image is being used by"
+UNTAG = 'unable to remove repository reference "a:latest" (must force)'
+IN_USE = "container cccccccccccc is using its referenced image"
 BY, MANY = "container cccccccccccc", "image is referenced in multiple repositories"
 RUNNING, STOPPED = ImageUse(CONTAINER, True, ONE.id), ImageUse(CONTAINER, False, ONE.id)
 
@@ -92,7 +94,7 @@ def test_an_image_goes_by_its_digest_reference(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "asked", "use", "force", "message"),
     [
-        (["a"], "a", STOPPED, False, f'unable to remove repository reference "a:latest" (must force) - {USING} {SHORT}'),
+        (["a"], "a", STOPPED, False, f"{UNTAG} - {IN_USE} {SHORT}"),
         (["a"], SHORT, RUNNING, True, f"unable to delete {SHORT} (cannot be forced) - {USED} running {BY}"),
         (["a"], SHORT, STOPPED, False, f"unable to delete {SHORT} (must be forced) - {USED} stopped {BY}"),
         (["a", "b"], SHORT, None, False, f"unable to delete {SHORT} (must be forced) - {MANY}"),

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from restd.errors import Conflict, InvalidParameter, NotFound
+from restd.events import Events
+from restd.image.overlay import mount_options
+from restd.image.store import ImageStore
+from restd.lib import mounts
+from tests.unit.restd.image.building import configuration, contents, docker_archive, entry, pieces, tar, with_store
+
+pytestmark = pytest.mark.root
+CONTAINER = "c" * 64
+
+
+async def loaded(store: ImageStore, layers: list[bytes], name: str = "a") -> str:
+    (done,) = await store.load(pieces(docker_archive((configuration(layers), layers, [name]))))
+    return done.id
+
+
+def stack(count: int) -> list[bytes]:
+    """Layers that each add a file, replace one and hide the one of the layer below."""
+    layers = []
+    for number in range(count):
+        members = [("same", b"%d" % number), (f"file-{number}", b"x" * number)]
+        members += [(f".wh.file-{number - 1}", b"")] if number else []
+        layers.append(tar(entry("d", b"5"), *members))
+    return layers
+
+
+def test_a_container_sees_the_image_and_writes_beside_it(tmp_path: Path) -> None:
+    async def body(store: ImageStore, _: Events) -> None:
+        image = await loaded(store, stack(3))
+        store.overlay.create_container_layer(CONTAINER, image)
+        root = Path(await store.overlay.mount(CONTAINER))
+        assert await store.overlay.mount(CONTAINER) == str(root)
+        assert store.overlay.is_mounted(CONTAINER)
+        assert sorted(path.name for path in root.iterdir()) == ["d", "file-2", "same"]
+        assert (root / "same").read_text() == "2"
+        (root / "new").write_bytes(b"12345")
+        (root / "same").unlink()
+        sizes = await store.overlay.sizes(CONTAINER)
+        assert (sizes.rw, sizes.root_fs) == (5, 5 + 1 + 2 + 2 + 1 + 0)
+        assert (Path(store.overlay.upper(CONTAINER)) / "new").exists()
+        data = store.overlay.graph_driver(CONTAINER).data
+        assert len(data["LowerDir"].split(":")) == 3
+        assert all(os.path.isdir(path) for path in (*data["LowerDir"].split(":"), data["UpperDir"], data["WorkDir"]))
+        await store.overlay.unmount(CONTAINER)
+        await store.overlay.unmount(CONTAINER)
+        assert not store.overlay.is_mounted(CONTAINER)
+        await store.overlay.remove(CONTAINER)
+        await store.overlay.remove(CONTAINER)
+        assert not store.overlay.has(CONTAINER)
+
+    with_store(str(tmp_path), body)
+
+
+def test_the_root_has_the_images_mode_and_owner(tmp_path: Path) -> None:
+    async def body(store: ImageStore, _: Events) -> None:
+        image = await loaded(store, [tar(entry("./", b"5", mode=0o1750, uid=5, gid=6), ("f", b""))])
+        store.overlay.create_container_layer(CONTAINER, image)
+        status = os.stat(await store.overlay.mount(CONTAINER))
+        assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o1750, 5, 6)
+
+    with_store(str(tmp_path), body)
+
+
+def test_an_image_of_as_many_layers_as_there_may_be_is_mounted(tmp_path: Path) -> None:
+    deep = tmp_path / ("a-long-name" * 15)
+    deep.mkdir()
+
+    async def body(store: ImageStore, _: Events) -> None:
+        image = await loaded(store, stack(127))
+        store.overlay.create_container_layer(CONTAINER, image)
+        root = Path(await store.overlay.mount(CONTAINER))
+        assert (root / "same").read_text() == "126"
+        (root / "new").write_text("x")
+        assert (Path(store.overlay.upper(CONTAINER)) / "new").exists()
+
+    with_store(str(deep), body)
+
+
+def test_a_root_with_a_colon_and_a_comma_in_its_name_works(tmp_path: Path) -> None:
+    odd = tmp_path / "a:b,c"
+    odd.mkdir()
+
+    async def body(store: ImageStore, _: Events) -> None:
+        store.overlay.create_container_layer(CONTAINER, await loaded(store, stack(2)))
+        assert (Path(await store.overlay.mount(CONTAINER)) / "same").read_text() == "1"
+
+    with_store(str(odd), body)
+
+
+def test_an_image_without_layers_is_an_empty_root(tmp_path: Path) -> None:
+    async def body(store: ImageStore, _: Events) -> None:
+        store.overlay.create_container_layer(CONTAINER, await loaded(store, []))
+        root = Path(await store.overlay.mount(CONTAINER))
+        assert list(root.iterdir()) == []
+        (root / "x").write_text("x")
+
+    with_store(str(tmp_path), body)
+
+
+def test_containers_and_their_layers_outlive_the_engine_and_the_image(tmp_path: Path) -> None:
+    async def first() -> None:
+        store = ImageStore(str(tmp_path), Events())
+        await store.open()
+        store.overlay.create_container_layer(CONTAINER, await loaded(store, stack(2)))
+        await store.overlay.mount(CONTAINER)
+        await store.remove("a", True, False, [])
+        await store.close()
+
+    async def second(store: ImageStore, _: Events) -> None:
+        assert store.problems == []
+        assert store.overlay.containers() == [CONTAINER]
+        assert store.overlay.is_mounted(CONTAINER)
+        await store.overlay.unmount(CONTAINER)
+        assert (Path(await store.overlay.mount(CONTAINER)) / "same").read_text() == "1"
+        await store.overlay.remove(CONTAINER)
+
+    asyncio.run(first())
+    with_store(str(tmp_path), second)
+    assert not {name for name in contents(str(tmp_path)) if name.startswith(("overlay", "blobs"))}
+
+
+def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
+    async def body(store: ImageStore, _: Events) -> None:
+        image = await loaded(store, stack(1))
+        store.overlay.create_container_layer(CONTAINER, image)
+        with pytest.raises(Conflict):
+            store.overlay.create_container_layer(CONTAINER, image)
+        with pytest.raises(InvalidParameter):
+            store.overlay.create_container_layer("../x", image)
+        with pytest.raises(NotFound):
+            store.overlay.create_container_layer("d" * 64, "sha256:" + "0" * 64)
+        with pytest.raises(NotFound):
+            await store.overlay.mount("d" * 64)
+
+    with_store(str(tmp_path), body)
+
+
+def test_a_mount_below_is_not_deleted_into(tmp_path: Path) -> None:
+    async def body(store: ImageStore, _: Events) -> None:
+        store.overlay.create_container_layer(CONTAINER, await loaded(store, stack(1)))
+        merged = os.path.join(str(tmp_path), "overlay-containers", CONTAINER, "merged")
+        (tmp_path / "precious").mkdir()
+        (tmp_path / "precious/file").write_text("x")
+        mounts.bind(str(tmp_path / "precious"), merged)
+        try:
+            with pytest.raises(Conflict, match="still in use"):
+                await store.overlay.remove(CONTAINER)
+        finally:
+            mounts.unmount(merged)
+        assert (tmp_path / "precious/file").exists()
+
+    with_store(str(tmp_path), body)
+
+
+def test_options_name_the_topmost_layer_first() -> None:
+    assert mount_options("l", ["b", "a"], "h", ",x=off") == "lowerdir=l/b:l/a,upperdir=h/diff,workdir=h/work,x=off"
