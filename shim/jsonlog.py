@@ -7,34 +7,28 @@ escaped, each byte that is not UTF-8 becomes U+FFFD.
 
 from __future__ import annotations
 
-import codecs
 import time
+from json.encoder import encode_basestring
 
 MESSAGE_LIMIT = 16 << 10
 """Bytes of one message; longer lines are split (Docker's copier buffer)."""
 
 STREAM_NAMES = {1: b"stdout", 2: b"stderr"}
 
-_NAMED = (
-    (b"\\", b"\\\\"),  # first: the others bring backslashes in
-    (b'"', b'\\"'),
-    (b"\r", b"\\r"),
-    (b"<", b"\\u003c"),
-    (b">", b"\\u003e"),
-    (b"&", b"\\u0026"),
-    ("\u2028".encode(), b"\\u2028"),
-    ("\u2029".encode(), b"\\u2029"),
-)
-_CONTROL = bytes(code for code in range(0x20) if code not in b"\r\n")
-_NOT_CONTROL = bytes(code for code in range(256) if code not in _CONTROL)
-_REPLACE = "shim-replace"
+_NAMED = {
+    ord("\\"): b"\\\\",
+    ord('"'): b'\\"',
+    ord("\r"): b"\\r",
+    ord("<"): b"\\u003c",
+    ord(">"): b"\\u003e",
+    ord("&"): b"\\u0026",
+}
+_BACKSLASH_FIRST = ord("\\").__ne__  # the other replacements bring backslashes in
+_PLAIN = bytes(code for code in range(0x20, 0x80) if code not in _NAMED) + b"\n"
+_HIGH = bytes(range(0x80, 0x100))
+_FEW = 8  # kinds of bytes to escape: for more, quoting line by line is cheaper than a pass for each kind
+_SEPARATORS = (("\u2028".encode(), b"\\u2028"), ("\u2029".encode(), b"\\u2029"))
 _BATCH = 8
-
-
-def _replace_each_byte(error: UnicodeError) -> tuple[str, int]:
-    """One U+FFFD for each wrong byte, as Go has it (Python's own handler makes one for a run)."""
-    assert isinstance(error, UnicodeDecodeError)
-    return "\ufffd" * (error.end - error.start), error.end
 
 
 class Clock:
@@ -166,7 +160,6 @@ _OPENING = b'{"log":"'
 
 def message_endings() -> list[bytes]:
     """What stands between the microseconds of one message and the text of the next, for each of 1000 nanoseconds."""
-    codecs.register_error(_REPLACE, _replace_each_byte)
     return [b'%03dZ"}\n%b' % (number, _OPENING) for number in range(1000)]
 
 
@@ -193,16 +186,34 @@ def _cut(line: bytes) -> list[bytes]:
 
 def _escape(data: bytes) -> bytes:
     """`data` as the inside of a JSON string in UTF-8, newlines left alone."""
-    if not data.isascii():
-        try:
-            data.decode()
-        except UnicodeDecodeError:
-            data = data.decode("utf-8", _REPLACE).encode()
-    odd = data.translate(None, _NOT_CONTROL)
-    for raw, escaped in _NAMED:
+    odd = data.translate(None, _PLAIN)
+    if not odd:
+        return data
+    if not odd.isascii():
+        odd = odd.translate(None, _HIGH)
+    kinds = set(odd)
+    if len(kinds) > _FEW:
+        quoted = [encode_basestring(line)[1:-1] for line in data.decode("latin-1").split("\n")]
+        data = "\n".join(quoted).encode("latin-1")
+        kinds = set(b"<>&")
+    for code in sorted(kinds, key=_BACKSLASH_FIRST):
+        data = data.replace(bytes((code,)), _NAMED.get(code) or b"\\u%04x" % code)
+    return data if data.isascii() else _valid(data)
+
+
+def _valid(data: bytes) -> bytes:
+    """`data`, without control characters, as UTF-8 with U+FFFD for each byte that is not; separators escaped.
+
+    One for each byte is what Go does; Python's `replace` makes one of a character that breaks off, but on encoding it
+    makes a `?` of each lone surrogate, and `surrogateescape` makes one of those for each byte. Real question marks
+    stand aside meanwhile.
+    """
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        text = data.replace(b"?", b"\x01").decode("utf-8", "surrogateescape")
+        data = text.encode("utf-8", "replace").replace(b"?", b"\xef\xbf\xbd").replace(b"\x01", b"?")
+    for raw, escaped in _SEPARATORS:
         if raw in data:
             data = data.replace(raw, escaped)
-    if odd:
-        for code in sorted(set(odd)):
-            data = data.replace(bytes((code,)), b"\\u%04x" % code)
     return data

@@ -81,7 +81,19 @@ class ShimLink:
             return ExitRecord(None, written, unknown=f"the exit record can't be read: {error}")
 
     async def news(self) -> AsyncIterator[News]:
-        """What the shim has to tell, the oldest unread line first. Ends when the shim is gone, or on `close`."""
+        """What the shim has to tell, the oldest unread line first. Ends when the shim is gone, or on `close`.
+
+        What nobody has read is lost with the shim, but for the exit: that is told from its record then.
+        """
+        told = False
+        async for news in self._lines():
+            told = told or news.what == "exit"
+            yield news
+        if not told and not self._closed and self.read_exit_record() is not None:
+            yield News("exit")
+
+    async def _lines(self) -> AsyncIterator[News]:
+        """The lines of the FIFO while the shim holds it open."""
         try:
             descriptor = os.open(
                 f"{self.state}/{protocol.EXIT_FIFO}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -178,7 +190,8 @@ class ShimLink:
         if fd is not None:
             # a fresh connection's buffer is empty: a part at least goes at once, and the descriptor with it
             sent = socket.send_fds(connection, [message], [fd])
-        await loop.sock_sendall(connection, message[sent:])
+        if sent < len(message):  # to send nothing fails too, if the shim has answered and closed by now
+            await loop.sock_sendall(connection, message[sent:])
         answer = b""
         while len(answer) < 4:
             data = await loop.sock_recv(connection, 4 - len(answer))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import inspect
 import json
 import os
 import shutil
-import signal
 import socket
-import subprocess
+import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import pytest
 
 from restd.runtime.nursery import Nursery, ShimLink
 from shim import frames, protocol
@@ -168,11 +171,22 @@ class Container:
         await until(lambda: not link.alive())
 
     def messages(self) -> list[dict[str, str]]:
-        with open(self.log) as file:
-            return [json.loads(line) for line in file]
+        return messages_in(self.log)
 
     def logged(self, stream: str = "stdout") -> str:
         return "".join(message["log"] for message in self.messages() if message["stream"] == stream)
+
+
+def messages_in(path: str) -> list[dict[str, str]]:
+    """A file's JSON lines."""
+    with open(path) as file:
+        return [json.loads(line) for line in file]
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Make a file."""
+    with open(path, "wb") as file:
+        file.write(data)
 
 
 def protocol_fields(message: Any) -> dict[str, Any]:
@@ -199,7 +213,15 @@ class Rig:
         self.runtime = [f"/usr/bin/{runtime}" if os.path.exists(f"/usr/bin/{runtime}") else shutil.which(runtime) or ""]
         self.runtime += ["--root", f"{folder}/runtime"]
         self.containers: list[Container] = []
+        self._peers: list[Peer] = []
+        self._shims: list[int] = []
         self._name = os.path.basename(folder)
+
+    def peer(self, attach: Attach) -> Peer:
+        """A client for `attach`, closed with the rig."""
+        peer = Peer(attach)
+        self._peers.append(peer)
+        return peer
 
     async def create(
         self,
@@ -219,8 +241,8 @@ class Rig:
         os.makedirs(bundle)
         os.makedirs(state, 0o700)
         root = busybox_root(self.folder)
-        with open(f"{bundle}/config.json", "w") as file:
-            json.dump(runtime_spec(root, arguments, tty=tty, cgroup=f"/shimtest/{name}", memory=memory), file)
+        oci = runtime_spec(root, arguments, tty=tty, cgroup=f"/shimtest/{name}", memory=memory)
+        write_file(f"{bundle}/config.json", json.dumps(oci).encode())
         spec = ProcessSpec(id=name, runtime=self.runtime, bundle=bundle, tty=tty, **options)
         container = Container(self, name, state, bundle, spec)
         container.spec = spec = replace(spec, log=replace(log or LogSpec(), path=container.log))
@@ -254,8 +276,7 @@ class Rig:
     async def birth(
         self, state: str, spec: ProcessSpec, attaches: Sequence[Peer], waits: Sequence[tuple[Wait, Peer]]
     ) -> tuple[Born, ShimLink]:
-        with open(f"{state}/{protocol.PROCESS_FILE}", "wb") as file:
-            file.write(protocol.encode(spec))
+        write_file(f"{state}/{protocol.PROCESS_FILE}", protocol.encode(spec))
         peers = [*attaches, *(peer for _, peer in waits)]
         answer = await self.nursery.birth(
             state,
@@ -266,26 +287,23 @@ class Rig:
         )
         for peer in peers:
             peer.handed()
+        self._shims.append(answer[0].shim_pid)
         return answer
 
     async def close(self) -> None:
         """Leave nothing behind: containers, shims, cgroups."""
+        for peer in self._peers:
+            peer.close()
         for container in self.containers:
-            subprocess.run(
-                [*container.spec.runtime, "delete", "--force", container.id],
-                check=False,
-                capture_output=True,
-                timeout=LIMIT,
+            command = [*container.spec.runtime, "delete", "--force", container.id]
+            deletion = await asyncio.create_subprocess_exec(
+                *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
             )
+            await deletion.wait()
         for container in self.containers:
             shutil.rmtree(container.state, ignore_errors=True)
-            for link in (container.link,):
-                if link is not None and container.born is not None and container.born.ok:
-                    pid = container.born.shim_pid
-                    with contextlib.suppress(AssertionError):
-                        await until(lambda pid=pid: not is_shim(pid), 4.0)  # type: ignore[misc]  # bound at once
-                    if is_shim(pid):
-                        os.kill(pid, signal.SIGKILL)
+        for pid in self._shims:
+            await until(lambda pid=pid: not is_shim(pid), 4.0)  # type: ignore[misc]  # bound at once
         await self.nursery.close()
 
 
@@ -307,3 +325,24 @@ async def rigged(folder: str, runtime: str = "runc") -> AsyncIterator[Rig]:
         yield rig
     finally:
         await rig.close()
+
+
+Scenario = Callable[..., Coroutine[Any, Any, None]]
+
+
+def scenario(test: Scenario) -> Any:
+    """Make a test of a coroutine function that takes a `Rig`; further arguments are fixtures and parameters."""
+
+    @functools.wraps(test)
+    def run(**arguments: Any) -> None:
+        async def main() -> None:
+            with tempfile.TemporaryDirectory(prefix="shimtest-") as folder:
+                async with rigged(folder, arguments.get("runtime", "runc")) as rig, asyncio.timeout(3 * LIMIT):
+                    await test(rig=rig, **arguments)
+
+        asyncio.run(main())
+
+    parameters = [parameter for name, parameter in inspect.signature(test).parameters.items() if name != "rig"]
+    del run.__dict__["__wrapped__"]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what pytest reads
+    return pytest.mark.root(run)
