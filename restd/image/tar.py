@@ -9,7 +9,9 @@ The reader is sans-I/O towards its input: `Blocks` needs only a function that re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the unpacker starts once a layer: what only the type checker reads is not imported
+    from collections.abc import Callable, Iterator
 
 BLOCK = 512
 CHUNK = 1 << 20

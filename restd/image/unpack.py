@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -144,14 +143,13 @@ class _Child:
                 watch.check()
         assert self._process.stdout is not None
         assert self._process.stderr is not None
-        output = os.read(self._process.stdout.fileno(), 1 << 16)
-        try:
-            answer = json.loads(output)
-            if "error" not in answer:
-                return int(answer["size"])
-        except (ValueError, KeyError, TypeError):
-            noise = os.read(self._process.stderr.fileno(), 4096).decode(errors="replace").strip()
-            raise SystemFailure(f"the unpacking process failed ({self._process.returncode}): {noise[-500:]}") from None
-        if answer["kind"] == "invalid":
-            raise InvalidParameter(f"invalid layer: {answer['error']}")
-        raise SystemFailure(f"cannot unpack layer: {answer['error']}")
+        output = os.read(self._process.stdout.fileno(), 1 << 16).decode(errors="replace")
+        kind, _, text = output.partition(" ")
+        if kind == "ok":
+            return int(text.split()[1])
+        if kind == "invalid":
+            raise InvalidParameter(f"invalid layer: {text}")
+        if kind == "system":
+            raise SystemFailure(f"cannot unpack layer: {text}")
+        noise = os.read(self._process.stderr.fileno(), 4096).decode(errors="replace").strip()
+        raise SystemFailure(f"the unpacking process failed ({self._process.returncode}): {noise[-500:]}")

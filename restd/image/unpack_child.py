@@ -1,8 +1,9 @@
 """The process that unpacks one layer: chrooted into the target, so that no name or link in it leads elsewhere.
 
 Run as `python -I -S -E unpack_child.py TARGET MOST_BYTES MOST_ENTRIES`, the plain tar on stdin (a file or a pipe).
-It answers with one JSON object on stdout: `{"entries": N, "size": BYTES}`, or `{"error": TEXT, "kind": "invalid" |
-"system"}` and exit status 1. Standard library and `restd.image.tar` only.
+It answers with one line on stdout: `ok ENTRIES BYTES`, or `invalid REASON` (the layer's fault) or `system REASON` (the
+host's), and exit status 1. Standard library and `restd.image.tar` only, and of those as little as may be: an image can
+have a hundred small layers, and each waits for these imports.
 
 Whiteouts become overlayfs's own (kernel documentation, filesystems/overlayfs): `.wh.NAME` a character device 0/0,
 `.wh..wh..opq` the attribute `trusted.overlay.opaque`. A layer's own entry wins over its own whiteout, whichever comes
@@ -11,11 +12,8 @@ first (OCI image spec, layer.md); for a directory that means an opaque one.
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import json
 import os
-import shutil
 import stat
 import sys
 
@@ -25,7 +23,6 @@ if __name__ == "__main__":
 from restd.image.tar import (
     BLOCK_DEVICE,
     CHAR,
-    CHUNK,
     DIRECTORY,
     FIFO,
     HARD_LINK,
@@ -42,6 +39,7 @@ _OPAQUE = b".wh..wh..opq"
 _OPAQUE_ATTRIBUTE = "trusted.overlay.opaque"
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _SPECIAL = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
+_LAYERS_FAULT = frozenset((errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL, errno.EMLINK, errno.ERANGE, errno.E2BIG))
 _IN_KERNEL = 64 * 1024
 """From this size on a file's data is copied inside the kernel, when the archive is a file too."""
 
@@ -141,8 +139,10 @@ class Unpacker:
                 raise OSError(errno.ECANCELED, "the engine went away")
             self._one(entry)
         for name, mtime in reversed(self._directories):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            try:
                 os.utime(name, ns=(mtime, mtime), follow_symlinks=False)
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # a later entry put something else there
 
     def _one(self, entry: Entry) -> None:
         name = inside(entry.name)
@@ -173,7 +173,7 @@ class Unpacker:
             return
         if stat.S_ISDIR(present.st_mode):
             if entry.kind != DIRECTORY:
-                shutil.rmtree(name)
+                _remove_tree(name)
         elif entry.kind != HARD_LINK or inside(entry.link) != name:
             os.unlink(name)
             if entry.kind == DIRECTORY and _is_whiteout(present):
@@ -293,6 +293,17 @@ class Unpacker:
         os.utime(name, ns=(entry.mtime, entry.mtime), follow_symlinks=False)
 
 
+def _remove_tree(name: bytes) -> None:
+    """Remove a directory that this layer made itself."""
+    with os.scandir(name) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _remove_tree(entry.path)
+            else:
+                os.unlink(entry.path)
+    os.rmdir(name)
+
+
 def _make_opaque(name: bytes) -> None:
     """A directory in place of a whiteout: what was hidden below it stays hidden."""
     os.mkdir(name, 0o755)
@@ -303,7 +314,7 @@ def _is_whiteout(present: os.stat_result) -> bool:
     return stat.S_ISCHR(present.st_mode) and present.st_rdev == 0
 
 
-def _unpack(descriptor: int, most_bytes: int, most_entries: int) -> dict[str, object]:
+def _unpack(descriptor: int, most_bytes: int, most_entries: int) -> str:
     blocks: Blocks
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         blocks = FileBlocks(descriptor)
@@ -315,22 +326,14 @@ def _unpack(descriptor: int, most_bytes: int, most_entries: int) -> dict[str, ob
         if not isinstance(blocks, FileBlocks):
             blocks.drain()
     except InvalidArchive as error:
-        return {"error": str(error), "kind": "invalid"}
+        return f"invalid {error}"
     except (NotADirectoryError, IsADirectoryError, FileExistsError, FileNotFoundError) as error:
-        return {"error": f"conflicting entries in layer: {error}", "kind": "invalid"}
+        return f"invalid conflicting entries in layer: {error}"
     except OSError as error:
-        invalid = error.errno in (
-            errno.ELOOP,
-            errno.ENAMETOOLONG,
-            errno.EINVAL,
-            errno.EMLINK,
-            errno.ERANGE,
-            errno.E2BIG,
-        )
-        return {"error": str(error), "kind": "invalid" if invalid else "system"}
+        return f"{'invalid' if error.errno in _LAYERS_FAULT else 'system'} {error}"
     except (OverflowError, ValueError) as error:
-        return {"error": f"invalid tar header: {error}", "kind": "invalid"}
-    return {"entries": unpacker.entries, "size": unpacker.size}
+        return f"invalid invalid tar header: {error}"
+    return f"ok {unpacker.entries} {unpacker.size}"
 
 
 def main(target: str, most_bytes: str, most_entries: str) -> int:
@@ -339,10 +342,9 @@ def main(target: str, most_bytes: str, most_entries: str) -> int:
     os.chroot(target)
     os.chdir("/")
     answer = _unpack(0, int(most_bytes), int(most_entries))
-    os.write(1, json.dumps(answer).encode())
-    return 1 if "error" in answer else 0
+    os.write(1, answer.encode("utf-8", "backslashreplace"))
+    return 0 if answer.startswith("ok ") else 1
 
 
 if __name__ == "__main__":
-    assert CHUNK  # the reader is imported in full before the chroot hides it
     sys.exit(main(*sys.argv[1:]))
