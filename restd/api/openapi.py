@@ -26,6 +26,7 @@ _INTRODUCTION = f"""The Docker Engine API, versions {text_of(OLDEST)} to {text_o
 Every path may have a prefix /vX.Y; without one the newest version is meant. In request bodies names are read in any
 case, null means absent, and unknown names are ignored."""
 _PLAIN = re.compile(r"[A-Za-z/_][A-Za-z0-9_ /{}.$-]*")
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _WORDS = frozenset("true false null yes no on off y n".split())
 
 
@@ -178,7 +179,7 @@ def _item(lines: Iterable[str]) -> Iterator[str]:
 def _scalar(value: Any) -> str:
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS and value == value.strip():
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -126,6 +126,6 @@ def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 async def until(condition: Callable[[], bool], what: str) -> None:
     async with asyncio.timeout(LIMIT):
-        while not condition():  # noqa: ASYNC110 - any condition, not one that somebody tells
+        while not condition():
             await asyncio.sleep(0.002)
     assert condition(), what
