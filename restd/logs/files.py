@@ -5,8 +5,10 @@ A file is known by its inode, never by its name: a rotation renames it under the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import threading
 from collections.abc import Iterator
 
 from restd.logs.messages import stamp
@@ -18,25 +20,56 @@ _TOKEN = re.compile(rb'","stream":"(stdout|stderr)","time":"([^"]{19,40})"')
 
 
 class LogFiles:
-    """A reader's open files. `take()` gives whole lines from the oldest wanted one to the newest; blocking."""
+    """A reader's open files. `take()` gives whole lines from the oldest wanted one to the newest.
+
+    `seek` and `take` block and belong in a thread, one at a time; whoever waits for that thread may be cancelled, and
+    then calls `close` while it still works. The files are then closed when it has done what it is at.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._open: list[int] = _open_all(path)
+        self._open: list[int] = []
         self._position = 0
         self._unfinished = b""
         self.bounded = True
         """Whether `take` stops where the log ended when it was opened."""
-        self._end = os.fstat(self._open[-1]).st_size if self._open else 0
+        self._end = 0
+        self._busy = threading.Lock()
+        self._closed = False
 
     def close(self) -> None:
-        """Close all files."""
-        for descriptor in self._open:
-            os.close(descriptor)
-        self._open = []
+        """Close all files, now or as soon as the thread that reads them is done. Never waits."""
+        self._closed = True
+        self._close_if_idle()
+
+    def _close_if_idle(self) -> None:
+        if self._busy.acquire(blocking=False):
+            try:
+                for descriptor in self._open:
+                    os.close(descriptor)
+                self._open = []
+            finally:
+                self._busy.release()
+
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator[bool]:
+        """Keep the files open meanwhile; False if they are closed already."""
+        try:
+            with self._busy:
+                yield not self._closed
+        finally:
+            if self._closed:
+                self._close_if_idle()
 
     def seek(self, query: LogQuery) -> None:
-        """Go to the first line that can matter: leave out files older than `since`, and all but the tail."""
+        """Open the files and go to the first line that can matter: not before `since`, and in the tail."""
+        with self._at_work() as going:
+            if going:
+                self._open = _open_all(self._path)
+                self._end = os.fstat(self._open[-1]).st_size if self._open else 0
+                self._seek(query)
+
+    def _seek(self, query: LogQuery) -> None:
         while query.since and len(self._open) > 1 and os.fstat(self._open[0]).st_mtime_ns < query.since:
             os.close(self._open.pop(0))
         if query.tail != ALL and self._open:
@@ -50,6 +83,10 @@ class LogFiles:
 
         A last line without its newline is kept back until the rest of it comes.
         """
+        with self._at_work() as going:
+            return self._take() if going else b""
+
+    def _take(self) -> bytes:
         while True:
             data = self._read()
             if not data:

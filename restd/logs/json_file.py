@@ -28,7 +28,7 @@ async def read(
     `query.follow`, and closed here. A message comes exactly once, also over rotations.
     """
     renderer = Renderer(query, framed=framed)
-    files = await asyncio.to_thread(LogFiles, path)
+    files = LogFiles(path)
     try:
         follow = query.follow and bell is not None
         files.bounded = not follow
