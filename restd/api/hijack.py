@@ -36,7 +36,7 @@ from restd.model.connection import Borrowed
 
 log = logging.getLogger(__name__)
 
-EARLY_LIMIT = 64 << 10
+EARLY_LIMIT = 256 << 10
 """Bytes kept behind a request that may take the connection over; then the socket is not read."""
 _NEVER = 365 * 86400.0
 """Seconds until an idle connection is closed. Docker's engine never does; clients with pools count on it."""

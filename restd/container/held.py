@@ -25,7 +25,7 @@ from shim.protocol import ATTACH_LIMIT, Attach, Wait
 
 WAIT_LIMIT = 1024
 """Held waits of one container."""
-EARLY_LIMIT = 512 << 10
+EARLY_LIMIT = 768 << 10
 """Input, as base64, that clients of one container sent in one packet with their requests: it travels to the shim in the
 packet of its birth. What they send later stays in their sockets."""
 _BATCH = 64
