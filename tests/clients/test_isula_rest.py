@@ -252,7 +252,7 @@ def test_a_root_file_system_is_imported(isula: IsulaRest, tmp_path: Path) -> Non
         ["images", "--format", "{{json .ID}} {{.Size}} {{.CreatedAt}}"],
         ["history", "busybox"],
         ["history", "--no-trunc", "--human=false", "busybox"],
-        ["top", "web", "-o", "pid,ppid,cmd"],
+        ["top", "web", "-eo", "pid,ppid,cmd"],
         ["inspect", "-f", '{{.Name}} {{range .Config.Env}}{{.}} {{end}}{{index .Config.Labels "a"}}', "web"],
     ],
     ids=" ".join,
@@ -280,3 +280,46 @@ def test_it_starts_at_once(isula: IsulaRest) -> None:
         isula.ok("ps")
         times.append(time.perf_counter() - began)
     assert min(times) < 0.1
+
+
+@pytest.mark.ours("it reports detaching from an exec as a failed exec")
+def test_detach_from_an_exec_leaves_the_command_running(isula: IsulaRest, web: str) -> None:
+    with isula.terminal("exec", "-it", web, "sh") as terminal:
+        terminal.expect("# ")
+        terminal.type(b"\x11")
+        terminal.expect(DETACHED)
+        assert terminal.wait() == 0
+    assert re.search(r"\ssh$", isula.ok("top", web))
+
+
+def test_ctrl_c_reaches_a_process_whose_terminal_has_no_keyboard(isula: IsulaRest) -> None:
+    script = "trap 'exit 4' INT; echo ready; while :; do sleep 0.1; done"
+    with isula.terminal(*RUN, "-t", *BOX, "sh", "-c", script) as terminal:
+        terminal.expect("ready")
+        terminal.type(b"\x03")
+        assert terminal.wait() == 4
+
+
+def test_a_terminal_that_goes_away_ends_the_client_alone(isula: IsulaRest, web: str) -> None:
+    with isula.terminal("exec", "-it", web, "sh") as terminal:
+        terminal.expect("# ")
+        terminal.process.send_signal(signal.SIGHUP)
+        assert terminal.wait() == 128 + signal.SIGHUP
+    assert isula.ok("inspect", "-f", "{{.State.Running}}", web) == "true"
+
+
+@pytest.mark.ours("its sessions end with the daemon")
+def test_a_session_outlives_the_daemon(fresh_engine: Engine) -> None:
+    isula = IsulaRest(fresh_engine.socket_path)
+    script = "echo up; cat; exit 6"
+    running = isula.start(*RUN, "-i", *BOX, "sh", "-c", script, stdin=subprocess.PIPE)
+    assert running.stdin is not None and running.stdout is not None and running.stderr is not None
+    with running.stdin, running.stdout, running.stderr:
+        assert running.stdout.readline() == b"up\n"
+        fresh_engine.kill_daemon()
+        running.stdin.write(b"still here\n")
+        running.stdin.flush()
+        assert running.stdout.readline() == b"still here\n"
+        fresh_engine.start_daemon()
+        running.stdin.close()
+        assert running.wait(20) == 6
