@@ -150,7 +150,7 @@ class Calls:
             wire.send(head)
             reply = wire.head()
             if reply.status not in (101, 200):
-                raise Refused("hijack", Reply(reply.status, reply.headers, wire.rest()))
+                raise Refused("hijack", wire.body_of(reply))
         except BaseException:
             wire.close()
             raise

@@ -125,7 +125,11 @@ class Wire:
     def answer(self, body: bool = True) -> Reply:
         """One whole answer by its own framing: length, chunks, or until the end."""
         head = self.head()
-        if not body or head.status in (204, 304) or head.status < 200:
+        return self.body_of(head) if body else head
+
+    def body_of(self, head: Reply) -> Reply:
+        """The answer with its body, when its head has been read."""
+        if head.status in (204, 304) or head.status < 200:
             return head
         if head.headers.get("transfer-encoding") == "chunked":
             data = b"".join(self.chunks())

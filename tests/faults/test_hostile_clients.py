@@ -153,14 +153,12 @@ def test_an_endless_body_is_cut_at_the_limit(engine: Engine) -> None:
     before = memory(engine)
     fields = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
     head = request("POST", "/containers/create", b"", fields)
-    with engine.wire(timeout=20) as wire:
-        sent = 0
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            wire.send(head)
-            while sent < 256 << 20:
-                wire.send(b"10000\r\n" + b" " * 65536 + b"\r\n")
-                sent += 65536
-        assert sent < 256 << 20
+    begun = time.monotonic()
+    with engine.wire(timeout=20) as wire, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        wire.send(head)
+        while time.monotonic() - begun < 30:
+            wire.send(b"10000\r\n" + b" " * 65536 + b"\r\n")
+    assert time.monotonic() - begun < 20
     assert memory(engine) - before < 48 << 10
 
 

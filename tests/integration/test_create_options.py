@@ -50,7 +50,7 @@ ROWS = [
     ),
     Row("User by name", "id -u; id -g; echo $HOME", "33\n33\n/var/www", {"User": "www-data"}),
     Row("User by number", "id -u; id -g", "1234\n0", {"User": "1234"}),
-    Row("User and group", "id -u; id -g", "1\n65534", {"User": "daemon:nobody"}),
+    Row("User and group", "id -u; id -g", "1\n33", {"User": "daemon:www-data"}),
     Row("User and group by number", "id -u; id -g", "7\n8", {"User": "7:8"}),
     Row("User of a passwd entry by number", "id -u; id -g; echo $HOME", "33\n33\n/var/www", {"User": "33"}),
     Row("GroupAdd", "id -G", r"0( \d+)* 33 4321", {}, {"GroupAdd": ["www-data", "4321"]}),

@@ -19,9 +19,16 @@ from tests.wire import request
 pytestmark = [pytest.mark.root]
 
 
-def refused(engine: Engine, *more: str) -> str:
+def without_host(engine: Engine) -> list[str]:
+    """The command line with the sockets left to daemon.json."""
+    command = engine.command()
+    at = command.index("--host")
+    return command[:at] + command[at + 2 :]
+
+
+def refused(engine: Engine, *more: str, command: list[str] | None = None) -> str:
     """What the daemon says when it will not start; the exit code is not 0."""
-    command = ["nsenter", f"--net={NETNS}/{engine.name}", *engine.command(), *more]
+    command = ["nsenter", f"--net={NETNS}/{engine.name}", *(command or engine.command()), *more]
     done = subprocess.run(command, capture_output=True, timeout=20, check=False, cwd=os.getcwd())
     assert done.returncode != 0
     text = (done.stdout + done.stderr).decode()
@@ -129,7 +136,7 @@ def test_data_and_state_are_closed_to_others(engine: Engine) -> None:
 def test_a_bad_daemon_json_is_told_with_key_and_reason(unstarted: Engine, text: str, words: list[str]) -> None:
     with open(unstarted.config_file, "w") as file:
         file.write(text)
-    said = refused(unstarted)
+    said = refused(unstarted, command=without_host(unstarted))
     assert all(word in said for word in words), said
 
 
@@ -180,9 +187,8 @@ def test_two_hosts_are_both_served(unstarted: Engine) -> None:
     second = f"{unstarted.place}/2.sock"
     unstarted.settings["hosts"] = [f"unix://{unstarted.socket_path}", f"unix://{second}"]
     unstarted.write_settings()
-    command = unstarted.command()
-    at = command.index("--host")
-    unstarted.command = lambda: command[:at] + command[at + 2 :]  # type: ignore[method-assign]  # the flag would win
+    command = without_host(unstarted)
+    unstarted.command = lambda: command  # type: ignore[method-assign]  # the flag would win
     unstarted.start_daemon()
     first, unstarted.socket_path = unstarted.socket_path, second
     assert unstarted.ask("GET", "/_ping").status == 200

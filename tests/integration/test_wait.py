@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.engine import Engine
-from tests.wire import Wire, request
+from tests.wire import Reply, Wire, request
 
 pytestmark = [pytest.mark.root, pytest.mark.peer]
 
 POLITE = ["sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.05; done"]
 
 
-def waiting(engine: Engine, container: str, condition: str = "") -> Wire:
-    """A wait whose head has come."""
+Pending = tuple[Wire, Reply]
+
+
+def waiting(engine: Engine, container: str, condition: str = "") -> Pending:
+    """A wait whose head has come: the connection and the head."""
     wire = engine.wire()
     query = f"?condition={condition}" if condition else ""
     wire.send(request("POST", f"/containers/{container}/wait{query}", b""))
     head = wire.head()
     assert head.status == 200
     assert head.headers["content-type"] == "application/json"
-    return wire
+    return wire, head
 
 
-def result(wire: Wire) -> dict[str, object]:
+def result(pending: Pending) -> dict[str, object]:
     """The body of a wait."""
+    wire, head = pending
     with wire:
-        found: dict[str, object] = json.loads(b"".join(wire.chunks()))
+        found: dict[str, object] = wire.body_of(head).json()
     return found
 
 
