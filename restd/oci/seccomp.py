@@ -43,8 +43,13 @@ def parse(text: str) -> dict[str, Any]:
         profile = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidParameter(f"Decoding seccomp profile failed: {error}") from error
-    if not isinstance(profile, dict) or profile.get("defaultAction") not in _ACTIONS:
+    if not isinstance(profile, dict) or not _is_one(profile.get("defaultAction"), _ACTIONS):
         raise InvalidParameter("Decoding seccomp profile failed: defaultAction is missing or unknown")
+    for entry in profile.get("archMap") or []:
+        if not isinstance(entry, dict) or not _is_strings(entry.get("subArchitectures") or []):
+            raise InvalidParameter("Decoding seccomp profile failed: archMap is not a list of architectures")
+    if not _is_strings(profile.get("architectures") or []):
+        raise InvalidParameter("Decoding seccomp profile failed: architectures is not a list of strings")
     if profile.get("architectures") and profile.get("archMap"):
         raise InvalidParameter("both 'architectures' and 'archMap' are specified in the seccomp profile")
     rules = profile.get("syscalls") or []
@@ -59,23 +64,39 @@ def _check_rule(rule: Any) -> None:
     def wrong(why: str) -> InvalidParameter:
         return InvalidParameter(f"Decoding seccomp profile failed: {why}")
 
-    if not isinstance(rule, dict) or rule.get("action") not in _ACTIONS:
+    if not isinstance(rule, dict) or not _is_one(rule.get("action"), _ACTIONS):
         raise wrong("a rule of syscalls has no known action")
     names = rule.get("names")
     if rule.get("name") and names:
         raise wrong("both 'name' and 'names' are specified in a rule")
-    if not isinstance(names or [], list) or not all(isinstance(name, str) for name in _names(rule)):
+    if not isinstance(names or [], list) or not _is_strings(_names(rule)):
         raise wrong("the names of a rule are not a list of strings")
+    if not isinstance(rule.get("args") or [], list):
+        raise wrong("args of a rule is not a list")
     for argument in rule.get("args") or []:
         numbers = [argument.get(key, 0) for key in ("index", "value", "valueTwo")] if isinstance(argument, dict) else []
-        if not numbers or argument.get("op") not in _OPERATORS or not all(_is_number(number) for number in numbers):
+        if (
+            not numbers
+            or not _is_one(argument.get("op"), _OPERATORS)
+            or not all(_is_number(number) for number in numbers)
+        ):
             raise wrong("an argument of a rule is not {index, value, valueTwo, op}")
     for key in ("includes", "excludes"):
         condition = rule.get(key) or {}
         if not isinstance(condition, dict):
             raise wrong(f"{key} of a rule is not an object")
+        if not all(_is_strings(condition.get(names) or []) for names in ("caps", "arches")):
+            raise wrong(f"caps and arches in {key} are not lists of strings")
         if (least := condition.get("minKernel")) and not re.fullmatch(r"\d{1,5}\.\d{1,5}", str(least)):
             raise wrong(f"minKernel {least!r} is not MAJOR.MINOR")
+
+
+def _is_one(value: Any, known: frozenset[str]) -> bool:
+    return isinstance(value, str) and value in known
+
+
+def _is_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
 
 
 def _is_number(value: Any) -> bool:

@@ -89,6 +89,7 @@ JSON = st.recursive(
 @given(st.lists(JSON, max_size=3))
 def test_no_json_makes_the_parser_fail_otherwise(rules: list[Any]) -> None:
     try:
-        parse(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules}))
+        profile = parse(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules}))
+        resolve(profile, DEFAULT, "x86_64", KERNEL)
     except InvalidParameter:
         return
