@@ -142,7 +142,10 @@ class Containers:
 
     def graph_driver(self, container: Container) -> dict[str, Any]:
         """`GraphDriver` of inspect."""
-        driver = self._images.overlay.graph_driver(container.id)
+        try:
+            driver = self._images.overlay.graph_driver(container.id)
+        except NotFound:  # a dead container may have lost its layer
+            return {"Name": "overlay2", "Data": None}
         return {"Name": driver.name, "Data": dict(driver.data)}
 
     async def sizes(self, container: Container) -> tuple[int, int]:
@@ -184,6 +187,8 @@ class Containers:
         self._remover.check(entry, ref, force=force, link=link)
         if entry.container.state.running:
             await kill_at_once(entry, self._runtimes, self._exits, self._announcer)
+            if entry.container.host_config.auto_remove and await self._remover.finished(entry):
+                return
         await self._remover.finish(entry)
 
     async def resize(self, ref: str, height: int, width: int) -> None:

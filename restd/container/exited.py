@@ -14,6 +14,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 from restd.container import shared_memory, state
 from restd.container.announce import Announcer
@@ -126,7 +127,7 @@ class Exits:
         container = entry.container
         entry.unmounting = self._chores.start(self.unmount(container), f"unmount {container.id[:12]}")
         if container.host_config.auto_remove and not entry.restarting:
-            await self._remove(entry)
+            await self._collector.attempt(f"the removal of container {container.id}", partial(self._remove, entry))
         else:
             await asyncio.to_thread(self._records.save_state, container, durable=True)
         await self.clean_runtime(container)

@@ -120,10 +120,10 @@ class Records:
             if any(name.startswith(f"{CONFIG_FILE}.corrupt-") for name in _names(found.directory)):
                 raise UnreadableFile(f"{found.directory}/{CONFIG_FILE}", "", "was set aside earlier") from None
             return None
-        _check_version(config, CONFIG_FILE)
         host_config = read_json(f"{found.directory}/{HOST_CONFIG_FILE}")
         state, rest = self._load_state(found.directory)
         try:
+            _check_version(config, CONFIG_FILE)
             return Container(
                 id=found.id,
                 name=config["Name"],

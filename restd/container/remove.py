@@ -89,6 +89,12 @@ class Remover:
         finally:
             self._emptying = False
 
+    async def finished(self, entry: Entry) -> bool:
+        """Wait for the removal that the end of an AutoRemove container brings; False if it failed or takes too long."""
+        if entry.cleaning is not None:
+            await asyncio.wait([entry.cleaning], timeout=UNMOUNT_SECONDS)
+        return entry.removed.is_set()
+
     async def after_exit(self, entry: Entry) -> None:
         """The removal of an AutoRemove container at its end; somebody else may be at it already."""
         with contextlib.suppress(Conflict, NotFound):

@@ -186,7 +186,8 @@ class Starter:
     async def _failed(self, entry: Entry, failure: Failure) -> None:
         """Give back what was taken, and write down why."""
         container = entry.container
-        await self._exits.clean_runtime(container)
+        if isinstance(failure.cause, RuntimeFailure) or self._runtimes.keeps(container):
+            await self._exits.clean_runtime(container)
         await self._exits.unmount(container)
         with contextlib.suppress(OSError):
             run_folder.empty(container.run_directory)
