@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aiohttp.web_protocol import RequestPayloadError
 from aiohttp.web_request import BaseRequest
 
 from restd.api import wire
@@ -33,6 +34,8 @@ class Given:
 
 
 GIVEN = Given()
+
+BROKE_OFF = "the request body broke off"
 
 Outcome = Reply | Stream | Given
 
@@ -108,8 +111,7 @@ class Call(Glance):
 
     async def object(self, *, limit: int = JSON_LIMIT, required: bool = True) -> dict[str, Any]:
         """The JSON object in the body. With `required` false, nothing at all stands for an empty object."""
-        self._continue()
-        data = await read_all(self._request.content, limit)
+        data = await self._read(limit)
         check_json_type(self._request.headers.get("Content-Type"), empty=not data)
         if not data and not required:
             return {}
@@ -117,14 +119,23 @@ class Call(Glance):
 
     async def skip_body(self, limit: int = JSON_LIMIT) -> None:
         """Read and forget a body that means nothing here (dockerode sends its options with every request)."""
+        await self._read(limit)
+
+    async def _read(self, limit: int) -> bytes:
         self._continue()
-        await read_all(self._request.content, limit)
+        try:
+            return await read_all(self._request.content, limit)
+        except (RequestPayloadError, ConnectionError) as error:
+            raise InvalidParameter(BROKE_OFF) from error
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The body in parts, for archives: no limit, nothing kept."""
+        """The body in parts, for archives: no limit, nothing kept. InvalidParameter if it breaks off."""
         self._continue()
-        while part := await self._request.content.readany():
-            yield part
+        try:
+            while part := await self._request.content.readany():
+                yield part
+        except (RequestPayloadError, ConnectionError) as error:
+            raise InvalidParameter(BROKE_OFF) from error
 
     async def connection(self) -> Lent:
         """The connection, to be lent; the request's body has been read before."""
@@ -136,6 +147,7 @@ class Call(Glance):
 
     def stream(self, content_type: str, headers: Mapping[str, str] | None = None) -> Stream:
         """Begin an answer in parts: its head is written at once. A client that leaves cancels the handler."""
+        self._continue()
         chunked = self._request.version >= (1, 1)
         head = wire.stream_head(200, content_type, chunked=chunked, headers=headers)
         self.opened = Stream(self.protocol, head, chunked=chunked, keep_alive=self._request.keep_alive)

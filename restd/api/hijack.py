@@ -42,6 +42,8 @@ _NEVER = 365 * 86400.0
 """Seconds until an idle connection is closed. Docker's engine never does; clients with pools count on it."""
 _LINGER = 1.0
 """Seconds for which the rest of a refused body is still read, so that the client comes to read the answer."""
+_HEAD_SECONDS = 300.0
+"""Seconds that a head may take from its first byte to its last, as Docker's engine has it."""
 _HEADER_COUNT_LIMIT = 1000
 _STREAM_BUFFER = 256 << 10
 
@@ -226,6 +228,7 @@ class DockerProtocol(RequestHandler):
         "_body",
         "_door",
         "_ended",
+        "_head_timer",
         "_held",
         "_lent",
         "_opaque",
@@ -251,6 +254,7 @@ class DockerProtocol(RequestHandler):
         )
         self._door = door
         self._partial = bytearray()  # a head that is not complete
+        self._head_timer: asyncio.TimerHandle | None = None
         self._body: LengthScanner | ChunkScanner | None = None  # of the request that is coming in
         self._opaque = False  # borders can't be told any more: everything goes to aiohttp
         self._held: bytearray | None = None  # what came behind a request that may take over
@@ -360,6 +364,7 @@ class DockerProtocol(RequestHandler):
         if self._watched >= 0:
             self._door.hangups.discard(self._watched)
             self._watched = -1
+        self._stop_head_timer()
         task = self._stream_task
         self.close_stream()
         super().connection_lost(exc)
@@ -461,7 +466,10 @@ class DockerProtocol(RequestHandler):
         if end < 0:
             if len(self._partial) > HEAD_LIMIT:
                 self._refuse_head()
+            elif self._head_timer is None:
+                self._head_timer = self._loop.call_later(_HEAD_SECONDS, self.abort)
             return b""
+        self._stop_head_timer()
         head, rest = bytes(self._partial[:end]), bytes(self._partial[end:])
         self._partial.clear()
         request = read_head(head)
@@ -475,6 +483,11 @@ class DockerProtocol(RequestHandler):
             self._held = bytearray()
         super().data_received(request.data)
         return rest
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def _refuse_head(self) -> None:
         self._partial.clear()

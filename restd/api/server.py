@@ -7,7 +7,6 @@ import http
 import logging
 import re
 
-from aiohttp.web_protocol import RequestPayloadError
 from aiohttp.web_request import BaseRequest
 
 from restd.api import wire
@@ -87,12 +86,15 @@ class Door:
             check_served(match.version)
             return await match.route.handler(call)
         except EngineError as error:
-            return error_reply(status_of(error), str(error) or http.HTTPStatus(status_of(error)).phrase)
-        except (ConnectionError, RequestPayloadError):
-            if call.protocol.lost:
+            if call.opened is not None:
+                call.opened.cut()
+            status = status_of(error)
+            if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+                log.warning("%s %s %s: %s", match.route.method, match.route.path, call.name, error)
+            return error_reply(status, str(error) or http.HTTPStatus(status).phrase)
+        except Exception as error:
+            if call.protocol.lost and isinstance(error, ConnectionError):
                 return Reply()
-            return error_reply(400, "the request body broke off")
-        except Exception:
             log.exception("%s %s failed", match.route.method, match.route.path)
             if call.opened is not None:
                 call.opened.cut()

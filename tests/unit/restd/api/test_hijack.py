@@ -380,3 +380,42 @@ def test_expect_100_continue_is_answered_before_the_body_is_read() -> None:
             assert (await client.reply())[2] == b'{"a":1}\n'
 
     run(scenario)
+
+
+def test_a_stream_answers_expect_before_its_own_head() -> None:
+    async def take(call: Call) -> Outcome:
+        stream = call.stream(wire.JSON)
+        async for part in call.chunks():
+            await stream.write(part)
+        return stream
+
+    async def scenario() -> None:
+        async with serving(route("POST", "/images/load", take)) as door:
+            client = door.client()
+            await client.send(
+                b"POST /images/load HTTP/1.1\r\nHost: d\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+            )
+            assert (await client.receive(b"chunked")).startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+            await client.send(b"tar")
+            assert (await client.receive(b"0\r\n\r\n")).endswith(b"3\r\ntar\r\n0\r\n\r\n")
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    "body", [b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n", b"Transfer-Encoding: chunked\r\n\r\n5\r\nab\r\n\r\n"]
+)
+def test_a_broken_body_is_told(body: bytes) -> None:
+    async def take(call: Call) -> Outcome:
+        await call.skip_body()
+        return Reply()
+
+    async def scenario() -> None:
+        async with serving(route("POST", "/take", take)) as door:
+            client = door.client()
+            await client.send(b"POST /take HTTP/1.1\r\nHost: d\r\n" + body)
+            client.half_close()
+            data = await client.receive()
+            assert data == b"" or (data.startswith(b"HTTP/1.1 400 ") and b"application/json" in data)
+
+    run(scenario)
