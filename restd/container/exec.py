@@ -314,7 +314,7 @@ def _folder(container: Container, exec_id: str) -> str:
 
 def _refusal(error: RuntimeFailure) -> EngineError:
     """For a detached start, which has no stream to tell it in."""
-    text = f"OCI runtime exec failed: {error}"
+    text = f"OCI runtime exec failed: {error}: unknown"
     return InvalidParameter(text) if error.kind in _EXIT_CODES else SystemFailure(text)
 
 
