@@ -53,6 +53,7 @@ class Creation:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(process.RUNTIME_LOG)  # of an earlier start
         theirs: list[int] = []
+        self._streams.brake(self._working)  # until the container is there, what comes is the runtime's own
         try:
             stdio = self._terminal_stdio(theirs) if spec.tty else self._pipes(theirs)
             self.runtime = process.spawn(process.arguments(spec, self._state, os.getpid()), stdio)
@@ -70,7 +71,13 @@ class Creation:
             with contextlib.suppress(BlockingIOError):
                 self._accept_master(READ)  # it may have connected and ended in one turn of the loop
             self._close_console()
-        self._on_done(self._outcome(status))
+        outcome = self._outcome(status)
+        if outcome.pid:
+            self._streams.unbrake(self._working)
+        self._on_done(outcome)
+
+    def _working(self) -> bool:
+        return True
 
     def _outcome(self, status: int) -> Outcome:
         if self._timed_out:
@@ -78,7 +85,8 @@ class Creation:
         if status != 0:
             code = os.waitstatus_to_exitcode(status)
             how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            message = process.runtime_error() or f"{self._spec.runtime[0]} {how}"
+            said = self._streams.unread_error() if not self._spec.tty else ""
+            message = process.runtime_error() or said or f"{self._spec.runtime[0]} {how}"
             return Outcome(0, process.error_kind(message), message)
         if self._spec.tty and self._streams.master < 0 and not self._streams.had_terminal:
             return Outcome(0, "runtime", "the runtime sent no terminal")

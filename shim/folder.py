@@ -47,8 +47,11 @@ def start_time(pid: int) -> int:
     return int(read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()[19])
 
 
-def write_shim_pid() -> None:
-    """Say who the shim is."""
+def begin() -> None:
+    """Clear away what an earlier life in the same folder has left, and say who the shim is."""
+    for name in (protocol.EXIT_RECORD, protocol.PID_FILE):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
     own = os.getpid()
     write(protocol.SHIM_PID_FILE, b"%d %d\n" % (own, start_time(own)))
 

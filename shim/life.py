@@ -286,7 +286,7 @@ def begin(birth: Birth, spec: ProcessSpec, descriptors: list[int], endings: list
     reply = socket.socket(fileno=descriptors[0])
     try:
         os.chdir(birth.state)
-        folder.write_shim_pid()
+        folder.begin()
         shim = Shim(spec, birth.state, reply, endings)
     except (OSError, ValueError, TypeError) as error:
         folder.note(error)

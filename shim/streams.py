@@ -106,6 +106,12 @@ class Streams:
                 self._deliver(source, chunk)
                 left -= len(chunk)
 
+    def unread_error(self) -> str:
+        """The last line on stderr so far: with the brake on, what a runtime wrote that failed. Nobody else gets it."""
+        chunk = self._sources[2].read() or b""
+        lines = chunk.decode("utf-8", "replace").splitlines()
+        return lines[-1] if lines else ""
+
     def close(self) -> None:
         """End all sources and the input. Whoever still writes gets a broken pipe."""
         for source in list(self._sources.values()):

@@ -207,9 +207,13 @@ class ShimLink:
 
 
 class Nursery:
-    """Starts the nursery process, asks it for shims, and starts it again if it has died."""
+    """Starts the nursery process, asks it for shims, and starts it again if it has died.
 
-    def __init__(self) -> None:
+    `preamble`: Python statements that the process runs first; the tests use it to forbid things.
+    """
+
+    def __init__(self, preamble: str = "") -> None:
+        self._preamble = preamble
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
         self._starting = asyncio.Lock()
@@ -238,18 +242,17 @@ class Nursery:
         own. Returns the shim's answer, which may be a refusal (`Born.ok`). Raises SystemFailure if there is none.
         """
         packet = protocol.encode(Birth(state, list(attaches), list(waits)))
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ours:
-            ours.setblocking(False)
-            with theirs:
-                await self._send(packet, [theirs.fileno(), *descriptors])
-            try:
-                async with asyncio.timeout(timeout):
-                    data = await asyncio.get_running_loop().sock_recv(ours, _REPLY_LIMIT)
-            except TimeoutError as error:
-                raise SystemFailure(f"no shim answered for {state} within {timeout:g} s") from error
-            except OSError as error:
-                raise SystemFailure(f"the shim for {state} died: {error}") from error
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{state}/{protocol.SHIM_PID_FILE}")  # of an earlier life
+        try:
+            async with asyncio.timeout(timeout):
+                data = await self._ask(packet, descriptors)
+                if not data and not os.path.exists(f"{state}/{protocol.SHIM_PID_FILE}"):
+                    log.warning("no shim was born for %s: the nursery is started again", state)
+                    await self.close()
+                    data = await self._ask(packet, descriptors)
+        except TimeoutError as error:
+            raise SystemFailure(f"no shim answered for {state} within {timeout:g} s") from error
         if not data:
             raise SystemFailure(f"the shim for {state} died{_last_words(state)}")
         return protocol.decode(Born, data), ShimLink(state)
@@ -258,6 +261,18 @@ class Nursery:
         """Let the nursery end; the shims live on."""
         async with self._starting:
             await self._end()
+
+    async def _ask(self, packet: bytes, descriptors: Sequence[int]) -> bytes:
+        """Send a birth and wait for the shim's one packet; b"" if it or the nursery died without it."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours:
+            ours.setblocking(False)
+            with theirs:
+                await self._send(packet, [theirs.fileno(), *descriptors])
+            try:
+                return await asyncio.get_running_loop().sock_recv(ours, _REPLY_LIMIT)
+            except ConnectionResetError:
+                return b""
 
     async def _send(self, packet: bytes, descriptors: list[int]) -> None:
         """Send a birth, once more to a new nursery if the present one has died."""
@@ -287,7 +302,7 @@ class Nursery:
             ours.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BUFFER)
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
-                *nursery_command(theirs.fileno()),
+                *nursery_command(theirs.fileno(), self._preamble),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -310,7 +325,7 @@ class Nursery:
                 await process.wait()
 
 
-def nursery_command(descriptor: int) -> list[str]:
+def nursery_command(descriptor: int, preamble: str = "") -> list[str]:
     """The command line of a nursery that serves `descriptor`.
 
     The interpreter gets nothing from the environment or from site-packages but the folders that hold `shim` and
@@ -320,7 +335,7 @@ def nursery_command(descriptor: int) -> list[str]:
     if prctl is None or prctl.origin is None:
         raise SystemFailure("python-prctl is not installed; the shims need it")
     folders = [os.path.dirname(os.path.dirname(protocol.__file__)), os.path.dirname(prctl.origin)]
-    return [sys.executable, "-I", "-S", "-E", "-c", _START, str(descriptor), *dict.fromkeys(folders)]
+    return [sys.executable, "-I", "-S", "-E", "-c", preamble + _START, str(descriptor), *dict.fromkeys(folders)]
 
 
 async def _send_packet(control: socket.socket, packet: bytes, descriptors: list[int]) -> None:

@@ -103,6 +103,11 @@ class Peer:
             data += piece
         return data
 
+    def read_into(self, received: bytearray) -> None:
+        """Append what comes to `received`, to the end of the stream."""
+        while piece := self.socket.recv(1 << 16):
+            received += piece
+
     def read_all(self) -> bytes:
         """Raw bytes to the end of the stream."""
         pieces = []
@@ -112,13 +117,15 @@ class Peer:
 
     def read_streams(self) -> dict[int, bytes]:
         """The payloads of each stream, to the end; fails on a torn or an empty frame."""
-        found, rest = frames.parse(self.read_all())
-        assert rest == b"", "a torn frame"
-        assert all(payload for _, payload in found), "an empty frame"
-        streams: dict[int, bytes] = {}
-        for stream, payload in found:
-            streams[stream] = streams.get(stream, b"") + payload
-        return streams
+        return payloads(self.read_all())
+
+
+def payloads(data: bytes) -> dict[int, bytes]:
+    """The payloads of each stream in whole frames; fails on a torn or an empty frame."""
+    found, rest = frames.parse(data)
+    assert rest == b"", "a torn frame"
+    assert all(payload for _, payload in found), "an empty frame"
+    return {stream: b"".join(part for kind, part in found if kind == stream) for stream in {kind for kind, _ in found}}
 
 
 @dataclass
@@ -233,6 +240,7 @@ class Rig:
         tty: bool = False,
         memory: int = 0,
         expect_failure: bool = False,
+        keep_log_path: bool = False,
         **options: Any,
     ) -> Container:
         """A created container; its peers are attached. `log`: its path is set here."""
@@ -245,7 +253,8 @@ class Rig:
         write_file(f"{bundle}/config.json", json.dumps(oci).encode())
         spec = ProcessSpec(id=name, runtime=self.runtime, bundle=bundle, tty=tty, **options)
         container = Container(self, name, state, bundle, spec)
-        container.spec = spec = replace(spec, log=replace(log or LogSpec(), path=container.log))
+        wanted = log or LogSpec()
+        container.spec = spec = replace(spec, log=wanted if keep_log_path else replace(wanted, path=container.log))
         self.containers.append(container)
         container.born, container.link = await self.birth(state, spec, attaches, waits)
         assert container.born.ok is not expect_failure, container.born
