@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from restd.container.registry import Entry
@@ -18,9 +18,9 @@ class LogStream:
     """`chunks` are ready to be sent: in frames if `framed` (no terminal), else as they were written."""
 
     framed: bool
-    chunks: AsyncIterator[bytes]
+    chunks: AsyncGenerator[bytes]
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncGenerator[bytes]:
         return self.chunks
 
 
@@ -48,12 +48,12 @@ def check_readable(container: Container) -> None:
         raise NotImplementedYet("configured logging driver does not support reading")
 
 
-def replay(container: Container, query: LogQuery) -> AsyncIterator[bytes]:
+def replay(container: Container, query: LogQuery) -> AsyncGenerator[bytes]:
     """The log so far, for an attach to a container that doesn't run."""
     return json_file.read(container.log_path, query, framed=not container.config.tty)
 
 
-async def _bell(link: ShimLink) -> AsyncIterator[None]:
+async def _bell(link: ShimLink) -> AsyncGenerator[None]:
     """The shim's doorbell; none if the shim has gone by now."""
     try:
         async for _ in link.log_watch():

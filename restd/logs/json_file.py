@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 
 from restd.lib.times import now_ns
 from restd.logs.files import LogFiles
@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 
 
 async def read(
-    path: str, query: LogQuery, *, framed: bool, bell: AsyncIterator[None] | None = None
-) -> AsyncIterator[bytes]:
+    path: str, query: LogQuery, *, framed: bool, bell: AsyncGenerator[None] | None = None
+) -> AsyncGenerator[bytes]:
     """Chunks of what `query` asks for, in the log's order, never empty.
 
     `bell` is rung when the log may have grown and ends with the container's run; it is only used with
@@ -46,6 +46,8 @@ async def read(
                 yield chunk
     finally:
         files.close()
+        if bell is not None:
+            await bell.aclose()
         if renderer.skipped:
             log.warning("%s: %d lines are no log messages and were left out", path, renderer.skipped)
 
@@ -58,7 +60,7 @@ def _chunk(files: LogFiles, renderer: Renderer) -> bytes:
     return b""
 
 
-async def _until(bell: AsyncIterator[None], until: int) -> AsyncGenerator[None]:
+async def _until(bell: AsyncGenerator[None], until: int) -> AsyncGenerator[None]:
     """The rings of `bell`, until its end, or the time `until` (nanoseconds; 0 for no limit)."""
     try:
         while True:
@@ -68,6 +70,3 @@ async def _until(bell: AsyncIterator[None], until: int) -> AsyncGenerator[None]:
             yield
     except (StopAsyncIteration, TimeoutError):
         return
-    finally:
-        if hasattr(bell, "aclose"):
-            await bell.aclose()
