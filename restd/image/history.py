@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from restd.image.configuration import parse_history
 from restd.model.image import HistoryRow, Image
 
 MISSING = "<missing>"
@@ -18,7 +19,7 @@ def history_rows(
     """
     chains = iter(image.layers)
     rows = []
-    for step in image.history:
+    for step in parse_history(image.raw):
         layer = None if step.empty else next(chains, None)
         size = layer_size(layer.chain_id) if layer is not None else 0
         rows.append(HistoryRow(MISSING, step.created, step.created_by, (), size, step.comment))
@@ -29,8 +30,12 @@ def history_rows(
         row = rows[at]
         rows[at] = HistoryRow(owner.id, row.created, row.created_by, owner.repo_tags, row.size, row.comment)
         parent = find(owner.parent) if owner.parent else None
-        if parent is None or len(parent.history) >= len(owner.history):
+        if parent is None or _steps(parent) >= _steps(owner):
             break
-        at += len(owner.history) - len(parent.history)
+        at += _steps(owner) - _steps(parent)
         owner = parent
     return rows
+
+
+def _steps(image: Image) -> int:
+    return len(image.raw.get("history") or ())

@@ -18,7 +18,7 @@ from typing import TypeVar
 from restd.errors import InvalidParameter
 from restd.image.archive import Found
 from restd.image.blobs import BlobStore
-from restd.image.configuration import build_image, diff_ids
+from restd.image.configuration import build_image, diff_ids, parse_history
 from restd.image.layers import Layer, LayerStore, chain_ids
 from restd.image.spool import Member
 from restd.image.unpack import Watch, blob_diff_id
@@ -112,7 +112,10 @@ class Delivery:
         jobs: dict[tuple[str, str], tuple[Member, str, str, str]] = {}
         for found in images:
             # A configuration that cannot be understood is refused before any work is done.
-            build_image(found.config.digest, "", found.raw, (), size=0)
+            image = build_image(found.config.digest, "", found.raw, (), size=0)
+            parse_history(found.raw)
+            if image.os not in ("", "linux"):
+                raise InvalidParameter(f'image operating system "{image.os}" cannot be used on this platform')
             wanted = diff_ids(found.raw)
             parent = ""
             for (member, _), diff_id, chain in zip(found.layers, wanted, chain_ids(wanted), strict=True):

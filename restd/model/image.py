@@ -91,7 +91,6 @@ class Image:
     comment: str = ""
     parent: str = ""
     docker_version: str = ""
-    history: tuple[HistoryStep, ...] = ()
     last_tag_time: int = 0
 
     @property

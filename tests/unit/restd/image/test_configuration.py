@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restd.errors import InvalidParameter
-from restd.image.configuration import build_image, diff_ids, parse_config, parse_json
+from restd.image.configuration import build_image, diff_ids, parse_config, parse_history, parse_json
 from tests.unit.restd.image.building import configuration, small_layer
 
 JSON = st.recursive(
@@ -41,7 +41,8 @@ def test_an_image_is_put_together_from_its_configuration() -> None:
     image = build_image("sha256:x", "sha256:y", raw, (), size=5)
     assert (image.author, image.variant, image.docker_version, image.size) == ("me", "v8", "27", 5)
     assert image.created % 10**9 == 1
-    assert [step.created_by for step in image.history] == ["step 0"]
+    assert [step.created_by for step in parse_history(raw)] == ["step 0"]
+    assert build_image("i", "m", {"history": [{}, {"comment": "last"}]}, (), size=0).comment == "last"
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), JSON))
@@ -54,7 +55,11 @@ def test_a_configuration_is_read_or_refused_whatever_types_it_has(value: dict[st
 
 @given(st.dictionaries(st.sampled_from(["created", "history", "rootfs", "config", "os", "author"]), JSON))
 def test_an_image_is_built_or_refused_whatever_its_configuration(raw: dict[str, Any]) -> None:
-    for function in (lambda: build_image("i", "m", raw, (), size=0), lambda: diff_ids(raw)):
+    for function in (
+        lambda: build_image("i", "m", raw, (), size=0),
+        lambda: diff_ids(raw),
+        lambda: parse_history(raw),
+    ):
         try:
             function()
         except InvalidParameter as error:

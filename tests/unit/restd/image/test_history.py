@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 from restd.image.history import MISSING, history_rows
-from restd.model.image import HistoryStep, Image, ImageConfig, ImageLayer
+from restd.model.image import Image, ImageConfig, ImageLayer
 
 
 def image(number: str, steps: str, parent: str = "", tags: tuple[str, ...] = ()) -> Image:
     """`steps`: a letter a step, `-` for one without a layer."""
     layers = tuple(ImageLayer("", 0, "", "", f"chain-{step}") for step in steps if step != "-")
-    history = tuple(HistoryStep(at, step, empty=step == "-") for at, step in enumerate(steps))
-    return Image(number, "", layers, ImageConfig(), {}, repo_tags=tags, parent=parent, history=history)
+    history = [{"created_by": step, "empty_layer": step == "-"} for step in steps]
+    return Image(number, "", layers, ImageConfig(), {"history": history}, repo_tags=tags, parent=parent)
 
 
 def test_rows_are_newest_first_with_the_size_of_their_layer() -> None:
@@ -31,6 +31,6 @@ def test_parents_in_a_circle_end() -> None:
 
 
 def test_more_steps_than_layers_and_no_steps_are_shown_as_they_are() -> None:
-    short = Image("i", "", (), ImageConfig(), {}, history=(HistoryStep(0, "x"),))
+    short = Image("i", "", (), ImageConfig(), {"history": [{"created_by": "x"}]})
     assert [row.size for row in history_rows(short, lambda _: 1, lambda _: None)] == [0]
     assert history_rows(image("i", ""), lambda _: 1, lambda _: None) == []

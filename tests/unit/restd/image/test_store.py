@@ -138,6 +138,7 @@ def bad_archives() -> dict[str, tuple[bytes, str]]:
             "diffID|path escapes",
         ),
         "bad config": (docker_archive((b'{"rootfs":{"diff_ids":[]},"config":{"Env":1}}', [], ["x"])), "Env"),
+        "windows": (docker_archive((configuration([layer], os="windows"), [layer], ["x"])), "cannot be used"),
         "config is a list": (docker_archive((b"[]", [], ["x"])), "not a JSON object"),
     }
 
