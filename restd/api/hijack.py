@@ -228,6 +228,7 @@ class DockerProtocol(RequestHandler):
         "_body",
         "_door",
         "_ended",
+        "_fed",
         "_head_timer",
         "_held",
         "_lent",
@@ -261,6 +262,7 @@ class DockerProtocol(RequestHandler):
         self._takes_over = False
         self._upgrade = False
         self._lent = False
+        self._fed = False  # a request has come
         self._ended = False  # the client has shut down its sending side
         self._watched = -1
         self._stream_task: asyncio.Task[Any] | None = None
@@ -273,7 +275,7 @@ class DockerProtocol(RequestHandler):
 
     def write(self, data: bytes) -> None:
         """Queue bytes for the client; ConnectionResetError if it has left."""
-        if self.transport is None or self.transport.is_closing():
+        if self.transport is None or self.lost:
             raise ConnectionResetError("the client has left")
         self.transport.write(data)
 
@@ -336,7 +338,7 @@ class DockerProtocol(RequestHandler):
 
     def open_stream(self) -> None:
         """From now on the present task is cancelled when the client leaves or the daemon stops."""
-        if self.transport is None:
+        if self.transport is None or self.lost:
             raise ConnectionResetError("the client has left")
         self.transport.set_write_buffer_limits(_STREAM_BUFFER)
         self._stream_task = asyncio.current_task()
@@ -355,7 +357,7 @@ class DockerProtocol(RequestHandler):
     @property
     def lost(self) -> bool:
         """Whether the client has left."""
-        return self.transport is None
+        return self.transport is None or self.transport.is_closing()
 
     # What asyncio and aiohttp call.
 
@@ -376,7 +378,7 @@ class DockerProtocol(RequestHandler):
         self._ended = True
         if self._held is not None:
             return True
-        if self._partial or self._body is not None or not (self._request_in_progress or self._messages):
+        if self._partial or self._body is not None or not self._fed or self._awaiting():
             return False
         if self._peer_left():
             return False
@@ -472,6 +474,7 @@ class DockerProtocol(RequestHandler):
         self._stop_head_timer()
         head, rest = bytes(self._partial[:end]), bytes(self._partial[end:])
         self._partial.clear()
+        self._fed = True
         request = read_head(head)
         if request is None:
             self._opaque = True
@@ -499,14 +502,11 @@ class DockerProtocol(RequestHandler):
 
     def _idle(self) -> bool:
         """Whether every request so far has been answered, and the client reads what it gets."""
-        return (
-            self._waiter is not None
-            and not self._waiter.done()
-            and not self._messages
-            and not self._paused
-            and not self._close
-            and not self._force_close
-        )
+        return self._awaiting() and not (self._paused or self._close or self._force_close)
+
+    def _awaiting(self) -> bool:
+        """Whether aiohttp waits for the next request. Its own flag of a request in progress comes a moment late."""
+        return self._waiter is not None and not self._waiter.done() and not self._messages
 
     def _socket(self) -> socket.socket | None:
         if self.transport is None or self.transport.is_closing():

@@ -272,16 +272,18 @@ def test_early_bytes_are_bounded_and_none_is_lost() -> None:
 
 def test_an_ordinary_request_is_answered_though_the_client_half_closed() -> None:
     async def slow(_: Call) -> Outcome:
-        await asyncio.sleep(0.02)
+        for _ in range(3):
+            await asyncio.sleep(0)
         return json_reply({"done": True})
 
     async def scenario() -> None:
         async with serving(route("POST", "/slow", slow)) as door:
-            client = door.client()
-            await client.send(b"POST /slow HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n" * 2)
-            client.half_close()
-            data = await client.receive()
-            assert data.count(b'{"done":true}') == 2
+            for requests in (1, 2, 3) * 20:
+                client = door.client()
+                await client.send(b"POST /slow HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n" * requests)
+                client.half_close()
+                data = await client.receive()
+                assert data.count(b'{"done":true}') == requests
 
     run(scenario)
 
@@ -417,5 +419,23 @@ def test_a_broken_body_is_told(body: bytes) -> None:
             client.half_close()
             data = await client.receive()
             assert data == b"" or (data.startswith(b"HTTP/1.1 400 ") and b"application/json" in data)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /_p", b"GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n"])
+def test_a_client_with_nothing_more_to_say_is_let_go(sent: bytes) -> None:
+    async def ping(_: Call) -> Outcome:
+        return Reply(200, b"OK", wire.TEXT)
+
+    async def scenario() -> None:
+        async with serving(route("GET", "/_ping", ping)) as door:
+            client = door.client()
+            await client.send(sent)
+            if sent.endswith(b"\r\n\r\n"):
+                await client.reply()
+            client.half_close()
+            assert await client.receive() == b""
+            await until(lambda: not door.server.connections, "the connection is forgotten")
 
     run(scenario)
