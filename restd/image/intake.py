@@ -62,6 +62,20 @@ class Intake:
         self._directory, self._limit, self._stores = directory, limit, stores
         self._catalogue, self._ledger, self._pins, self._sweep = catalogue, ledger, pins, sweep
         self._turns = asyncio.Semaphore(_LOADS)
+        self._stops: set[Callable[[], None]] = set()
+
+    def close(self) -> None:
+        """The engine stops: end what is under way, so that no thread waits for a stream that will not go on."""
+        for stop in list(self._stops):
+            stop()
+
+    @contextlib.contextmanager
+    def _stoppable(self, stop: Callable[[], None]) -> Iterator[None]:
+        self._stops.add(stop)
+        try:
+            yield
+        finally:
+            self._stops.discard(stop)
 
     async def load(
         self, stream: AsyncIterator[bytes], wanted: Platform, progress: Progress | None
@@ -109,26 +123,32 @@ class Intake:
     async def _pump(self, stream: AsyncIterator[bytes], run: Callable[[Feed], T], stop: Callable[[], None]) -> T:
         """Run `run(feed)` in a thread and feed it the stream; its result. An early error there ends the reading."""
         feed = Feed()
-        future = asyncio.get_running_loop().run_in_executor(self._stores.pool, run, feed)
-        try:
-            async for data in stream:
-                if not await feed.put(data):
-                    break
-            feed.end()
-            return await asyncio.shield(future)
-        except BaseException:
+
+        def end() -> None:
             stop()
             feed.end(Unavailable("the archive did not arrive in full"))
-            await asyncio.wait([future])
-            future.exception()
-            raise
+
+        future = asyncio.get_running_loop().run_in_executor(self._stores.pool, run, feed)
+        with self._stoppable(end):
+            try:
+                async for data in stream:
+                    if not await feed.put(data):
+                        break
+                feed.end()
+                return await asyncio.shield(future)
+            except BaseException:
+                end()
+                await asyncio.wait([future])
+                future.exception()
+                raise
 
     async def _take(self, delivery: Delivery, found: Sequence[Found]) -> list[Image]:
         """Deliver the images, make them durable, then known, then named."""
         held = digests_of(found)
         self._pins.hold(held)
         try:
-            images = await delivery.deliver(found)
+            with self._stoppable(delivery.stop):
+                images = await delivery.deliver(found)
             await asyncio.to_thread(sync_file_system, self._directory)
             for image in images:
                 await self._ledger.add(image)

@@ -136,6 +136,10 @@ class Delivery:
             self._stores.layers.discard(stage)
         self._stages.clear()
 
+    def stop(self) -> None:
+        """End what is under way, with Unavailable."""
+        self._stop.set()
+
     async def stage_lowest(self, member: Member) -> str:
         """Unpack a layer of which only the blob is known, for an image with nothing below it; its diff id."""
         layers = self._stores.layers

@@ -84,6 +84,8 @@ class ImageStore:
 
     async def close(self) -> None:
         """Stop the background work and let the threads go."""
+        self._intake.close()
+        self._sweep.close()
         await self._tasks.close()
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
 

@@ -23,7 +23,7 @@ class Sweep:
     ) -> None:
         self._catalogue, self._layers, self._blobs, self._pins = catalogue, layers, blobs, pins
         self._trash, self._tasks = trash, tasks
-        self._emptying = False
+        self._emptying = self._closed = False
         self.held: Callable[[str], bool] = lambda _: False
 
     def collect(self, digests: Iterable[str]) -> list[Layer]:
@@ -67,9 +67,13 @@ class Sweep:
 
     def empty_trash(self) -> None:
         """Start emptying the trash in the background, if that is not going on already."""
-        if not self._emptying:
+        if not self._emptying and not self._closed:
             self._emptying = True
             self._tasks.start(self._empty(), "trash")
+
+    def close(self) -> None:
+        """The engine stops: what is in the trash from now on stays there until the next start."""
+        self._closed = True
 
     async def _empty(self) -> None:
         try:

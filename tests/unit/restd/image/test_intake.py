@@ -54,3 +54,23 @@ def test_only_a_few_streams_are_read_at_once_and_the_others_wait(tmp_path: Path)
         assert len(store.resolve("a:6").repo_tags) == 7
 
     with_store(str(tmp_path), body)
+
+
+def test_a_stop_of_the_engine_does_not_wait_for_a_client(tmp_path: Path) -> None:
+    async def body(store: ImageStore, _: Events) -> None:
+        started = asyncio.Event()
+
+        async def stalled() -> AsyncIterator[bytes]:
+            yield small_image()[:2000]
+            started.set()
+            await asyncio.Event().wait()
+
+        load = asyncio.ensure_future(store.load(stalled()))
+        await started.wait()
+        await asyncio.wait_for(store.close(), 10)
+        load.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await load
+        assert contents(str(tmp_path)) == set()
+
+    with_store(str(tmp_path), body)
