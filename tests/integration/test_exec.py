@@ -72,10 +72,13 @@ def test_resize_before_and_after_the_program_looks(engine: Engine, runtime: str)
 @pytest.mark.ours("20.10 does not know ConsoleSize for an exec")
 def test_the_console_size_is_there_from_the_start(engine: Engine, runtime: str) -> None:
     container = engine.running()
-    created = engine.prepare_exec(container, ["stty", "size"], Tty=True, ConsoleSize=[44, 122])
+    # crun has no size for an exec's terminal: it comes from outside, in the first moment.
+    script = "stty size" if runtime == "runc" else "until stty size; do sleep 0.01; done 2>/dev/null"
+    command = ["sh", "-c", script]
+    created = engine.prepare_exec(container, command, Tty=True, ConsoleSize=[44, 122])
     with engine.start_exec(created, Tty=True) as wire:
         assert wire.rest() == b"44 122\r\n"
-    started = engine.prepare_exec(container, ["stty", "size"], Tty=True)
+    started = engine.prepare_exec(container, command, Tty=True)
     with engine.start_exec(started, Tty=True, ConsoleSize=[45, 123]) as wire:
         assert wire.rest() == b"45 123\r\n"
 
