@@ -135,29 +135,35 @@ class Overlay:
             raise NotFound(f"container {container_id} has no writable layer")
         return layer
 
-    async def mount(self, container_id: str) -> str:
-        """Mount the container's root file system and return its path; mounted already is fine. Takes under 1 ms."""
+    async def mount(self, container_id: str, *, volatile: bool = False) -> str:
+        """Mount the container's root file system and return its path; mounted already is fine.
+
+        In a thread: it takes under 1 ms, but overlayfs makes directories, and waits with the disk's journal if need be.
+        `volatile` is for a container that goes when it ends: nothing it writes is flushed, so unmounting takes 0.1 ms
+        and not the time the disk needs for whatever is dirty. After a crash of the host such a layer mounts no more.
+        """
         layer, home = self.get(container_id), self._home(container_id)
         target = os.path.join(home, "merged")
         if mounts.is_mount_point(target):
             return target
         shorts = [self._layers.short(chain) for chain in reversed(layer.chains)] or ["../empty"]
-        options = mount_options(self._layers.links, shorts, home, self._extra)
+        extra = self._extra + (",volatile" if volatile else "")
+        options = mount_options(self._layers.links, shorts, home, extra)
         try:
             if len(options) < os.sysconf("SC_PAGE_SIZE") and not {":", ",", "\\"} & set(home):
-                mounts.mount("overlay", target, "overlay", 0, options)
+                await asyncio.to_thread(mounts.mount, "overlay", target, "overlay", 0, options)
             else:
-                self._mount_by_descriptor(shorts, container_id, target)
+                await asyncio.to_thread(self._mount_by_descriptor, shorts, container_id, target, extra)
         except (OSError, ValueError) as error:
             raise SystemFailure(f"cannot mount the root file system of container {container_id}: {error}") from error
         return target
 
-    def _mount_by_descriptor(self, shorts: list[str], container_id: str, target: str) -> None:
+    def _mount_by_descriptor(self, shorts: list[str], container_id: str, target: str, extra: str) -> None:
         links = os.open(self._layers.links, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             base = f"/proc/self/fd/{links}"
             home = f"{base}/../../overlay-containers/{container_id}"
-            mounts.mount("overlay", target, "overlay", 0, mount_options(base, shorts, home, self._extra))
+            mounts.mount("overlay", target, "overlay", 0, mount_options(base, shorts, home, extra))
         finally:
             os.close(links)
 
@@ -178,6 +184,8 @@ class Overlay:
                 mounts.unmount(target)
             except OSError:
                 mounts.unmount(target, detach=True)
+            else:
+                _forgive_volatile(os.path.join(os.path.dirname(target), "work"))
         except OSError as error:
             if error.errno != errno.EINVAL:  # EINVAL: somebody else was faster
                 message = f"cannot unmount the root file system of container {container_id}: {error}"
@@ -227,6 +235,17 @@ class Overlay:
             "WorkDir": os.path.join(home, "work"),
         }
         return GraphDriver(DRIVER, data)
+
+
+def _forgive_volatile(work: str) -> None:
+    """Take away the mark of a volatile mount after a clean unmount, so that the layer can be mounted once more.
+
+    The kernel leaves it to whoever knows that the host has not crashed since (filesystems/overlayfs, "Volatile mount").
+    """
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(work, "work", "incompat", "volatile", "dirty"))
+        os.rmdir(os.path.join(work, "work", "incompat", "volatile"))
+        os.rmdir(os.path.join(work, "work", "incompat"))
 
 
 def image_graph_driver(layers: LayerStore, image: Image) -> GraphDriver:

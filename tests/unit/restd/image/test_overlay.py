@@ -127,6 +127,18 @@ def test_containers_and_their_layers_outlive_the_engine_and_the_image(tmp_path: 
     assert not {name for name in contents(str(tmp_path)) if name.startswith(("overlay", "blobs"))}
 
 
+def test_a_volatile_root_keeps_its_files_over_a_clean_unmount(tmp_path: Path) -> None:
+    async def body(store: ImageStore, _: Events) -> None:
+        store.overlay.create_container_layer(CONTAINER, await loaded(store, stack(2)))
+        root = Path(await store.overlay.mount(CONTAINER, volatile=True))
+        assert any(one.target == str(root) and "volatile" in one.super_options for one in mounts.list_mounts())
+        (root / "new").write_text("x")
+        await store.overlay.unmount(CONTAINER)
+        assert (Path(await store.overlay.mount(CONTAINER)) / "new").read_text() == "x"
+
+    with_store(str(tmp_path), body)
+
+
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
     async def body(store: ImageStore, _: Events) -> None:
         image = await loaded(store, stack(1))
