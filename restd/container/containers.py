@@ -197,7 +197,7 @@ class Containers:
 
     async def top(self, ref: str, ps_args: str) -> Top:
         """Its processes, as the host's `ps` shows them."""
-        return await top(self._find(ref), ps_args, self._runtimes)
+        return await top(self._find(ref), ps_args, self._runtimes, self._announcer)
 
     async def logs(self, ref: str, query: LogQuery) -> LogStream:
         """Its log."""

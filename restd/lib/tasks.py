@@ -41,9 +41,10 @@ class TaskGroup:
         return len(self._tasks)
 
     async def drain(self, seconds: float) -> bool:
-        """Wait until all tasks are done, `seconds` at most; whether they are."""
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=seconds)
+        """Wait until all tasks are done, and those that they start, `seconds` at most; whether they are."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self._tasks and (left := deadline - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(set(self._tasks), timeout=left)
         return not self._tasks
 
     async def close(self) -> None:

@@ -1,0 +1,288 @@
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from restd.container import restore as module
+from restd.container.registry import Entry
+from restd.container.restore import is_frozen
+from restd.model.container import HostConfig, Status
+from tests.unit.restd.container.room import PID, Link, Room
+from tests.unit.restd.container.sample import ID
+
+PLAIN = HostConfig(network_mode="none", ipc_mode="private", runtime="runc")
+
+
+class Shims:
+    """The links that a restoring daemon makes, prepared by the test."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, living: bool) -> None:
+        self.living = living
+        monkeypatch.setattr(module, "ShimLink", self.link)
+
+    def link(self, state: str) -> Link:
+        made = Link(state)
+        made.living = self.living
+        return made
+
+
+async def again(room: Room, entry: Entry | None = None) -> Entry:
+    """A new daemon over the same disk; the container as it finds it."""
+    await room.close()
+    room.build()
+    await room.restorer.restore()
+    return room.registry.find(ID)
+
+
+def left(room: Room, status: Status, **changes: Any) -> Entry:
+    """A container whose daemon died with this on disk."""
+    entry = room.add(**changes)
+    os.makedirs(entry.container.run_directory)
+    room.set_state(entry, status, pid=PID if status in (Status.RUNNING, Status.PAUSED) else 0, started_at=1)
+    return entry
+
+
+def test_a_created_container_comes_back(tmp_path: Path) -> None:
+    async def attempt() -> None:
+        room = Room(tmp_path)
+        room.add()
+        entry = await again(room)
+        assert entry.container.state.status is Status.CREATED and room.registry.find("box") is entry
+        await room.settle()
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+def test_a_running_container_with_its_shim_runs_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def attempt() -> None:
+        Shims(monkeypatch, living=True)
+        room = Room(tmp_path)
+        left(room, Status.RUNNING)
+        entry = await again(room)
+        assert entry.container.state.running and not entry.exited.is_set()
+        link: Any = entry.link
+        link.end(9)
+        await asyncio.wait_for(entry.exited.wait(), 5)
+        assert entry.container.state.exit_code == 9
+        await room.settle()
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+def test_an_exit_that_nobody_heard_of_is_read_from_its_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def attempt() -> None:
+        Shims(monkeypatch, living=False)
+        room = Room(tmp_path)
+        Link(left(room, Status.RUNNING).container.run_directory).write(42)
+        entry = await again(room)
+        assert (entry.container.state.status, entry.container.state.exit_code) == (Status.EXITED, 42)
+        assert "kill" not in room.runtime.verbs()
+        await room.settle()
+        assert "clean" in room.runtime.verbs()
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+def test_a_container_whose_shim_is_gone_is_ended_with_an_unknown_exit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def attempt() -> None:
+        Shims(monkeypatch, living=False)
+        room = Room(tmp_path)
+        left(room, Status.PAUSED)
+        entry = await again(room)
+        assert entry.container.state.exit_unknown and entry.container.state.exit_code == 255
+        await room.settle()
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+def test_an_auto_remove_container_that_ended_meanwhile_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def attempt() -> None:
+        Shims(monkeypatch, living=False)
+        room = Room(tmp_path)
+        entry = left(room, Status.RUNNING, host_config=replace(PLAIN, auto_remove=True))
+        Link(entry.container.run_directory).write(0)
+        await room.close()
+        room.build()
+        await room.restorer.restore()
+        await room.settle()
+        assert len(room.registry) == 0
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+def test_a_removal_that_a_crash_cut_short_is_finished(tmp_path: Path) -> None:
+    async def attempt() -> None:
+        room = Room(tmp_path)
+        left(room, Status.REMOVING)
+        await room.close()
+        room.build()
+        await room.restorer.restore()
+        await room.settle()
+        assert len(room.registry) == 0 and list(room.records.found()) == []
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+def test_a_start_that_a_crash_cut_short_is_taken_up_if_its_process_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def attempt() -> None:
+        Shims(monkeypatch, living=True)
+        room = Room(tmp_path)
+        entry = left(room, Status.CREATED)
+        Path(entry.container.run_directory, "pid").write_text(str(PID))
+        found = await again(room)
+        assert (found.container.state.status, found.container.state.pid) == (Status.RUNNING, PID)
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+def test_a_start_that_never_came_to_a_process_is_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def attempt() -> None:
+        Shims(monkeypatch, living=True)
+        room = Room(tmp_path)
+        entry = left(room, Status.CREATED)
+        Path(entry.container.run_directory, "pid").write_text(str(PID))
+        room.images.overlay.mounted.add(ID)
+        room.runtime.answer, room.runtimes.kept = "created", True
+        found = await again(room)
+        assert found.container.state.status is Status.CREATED
+        await room.settle()
+        assert "clean" in room.runtime.verbs() and not room.images.overlay.mounted
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+def test_a_run_that_began_and_ended_without_being_written_is_an_exit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def attempt() -> None:
+        Shims(monkeypatch, living=False)
+        room = Room(tmp_path)
+        Link(left(room, Status.CREATED).container.run_directory).write(5)
+        entry = await again(room)
+        assert (entry.container.state.status, entry.container.state.exit_code) == (Status.EXITED, 5)
+        await room.settle()
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+def test_a_create_that_a_crash_cut_short_is_undone(tmp_path: Path) -> None:
+    async def attempt() -> None:
+        room = Room(tmp_path)
+        entry = room.add()
+        os.unlink(f"{entry.container.directory}/config.v2.json")
+        await room.close()
+        room.build()
+        await room.restorer.restore()
+        await room.settle()
+        assert len(room.registry) == 0 and not room.images.overlay.has(ID)
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+def test_one_that_cannot_be_read_is_shown_dead_and_stops_nobody(tmp_path: Path) -> None:
+    async def attempt() -> None:
+        room = Room(tmp_path)
+        bad = room.add()
+        other = "cd" * 32
+        room.add(
+            id=other,
+            name="other",
+            directory=room.records.directory("runc", other),
+            run_directory=room.records.run_directory("runc", other),
+        )
+        Path(bad.container.directory, "config.v2.json").write_text("[]")
+        for _ in range(2):
+            entry = await again(room)
+            assert entry.container.state.status is Status.DEAD and entry.container.state.error
+            assert room.registry.find("other").container.state.status is Status.CREATED
+        await room.remover.finish(entry)
+        await room.settle()
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+def test_what_belongs_to_no_container_is_taken_away(tmp_path: Path) -> None:
+    async def attempt() -> None:
+        room = Room(tmp_path)
+        stranger = "ef" * 32
+        room.runtimes.stray = [("runc", stranger)]
+        room.images.overlay.create_container_layer(stranger, "x")
+        folder = Path(room.config.state, "runc", stranger)
+        folder.mkdir(parents=True)
+        kept = Path(room.config.state, "runtime-root", "runc")
+        kept.mkdir(parents=True)
+        await room.restorer.restore()
+        await room.settle()
+        assert ("delete", stranger) in room.runtime.calls
+        assert not folder.exists() and kept.exists() and not room.images.overlay.has(stranger)
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+def test_two_containers_of_one_name_both_come_back(tmp_path: Path) -> None:
+    async def attempt() -> None:
+        room = Room(tmp_path)
+        room.add()
+        other = "cd" * 32
+        directory = room.records.directory("runc", other)
+        second = replace(
+            room.registry.find("box").container,
+            id=other,
+            directory=directory,
+            run_directory=room.records.run_directory("runc", other),
+        )
+        room.records.create(second)
+        await again(room)
+        assert {entry.container.name for entry in room.registry} in (
+            {"box", f"box-{other[:12]}"},
+            {"box", f"box-{ID[:12]}"},
+        )
+        await room.settle()
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "files", "frozen"),
+    [
+        ("7:freezer:/isulad/x\n1:cpu:/\n", {"freezer/isulad/x/freezer.state": "FROZEN\n"}, True),
+        ("7:freezer:/isulad/x\n", {"freezer/isulad/x/freezer.state": "THAWED\n"}, False),
+        ("0::/isulad/x\n", {"isulad/x/cgroup.freeze": "1\n"}, True),
+        ("0::/isulad/x\n", {"isulad/x/cgroup.freeze": "0\n"}, False),
+        ("0::/isulad/x\n", {}, None),
+        ("nonsense\n", {}, None),
+    ],
+)
+def test_a_frozen_cgroup_is_seen_on_both_versions(
+    tmp_path: Path, cgroup: str, files: dict[str, str], frozen: bool | None
+) -> None:
+    (tmp_path / "proc/5").mkdir(parents=True)
+    (tmp_path / "proc/5/cgroup").write_text(cgroup)
+    for name, text in files.items():
+        path = tmp_path / "sys/fs/cgroup" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    assert is_frozen(5, str(tmp_path)) is frozen
+    assert is_frozen(6, str(tmp_path)) is None

@@ -1,0 +1,66 @@
+import asyncio
+import os
+
+import pytest
+
+from restd.lib.processes import ProgramTimeout, run
+
+
+def test_output_errors_and_exit_code_come_back() -> None:
+    done = asyncio.run(run(["sh", "-c", "echo out; echo err >&2; exit 3"], 5))
+    assert (done.code, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
+
+
+def test_a_signal_is_a_negative_code() -> None:
+    assert asyncio.run(run(["sh", "-c", "kill -9 $$"], 5)).code == -9
+
+
+def test_input_is_read_to_its_end() -> None:
+    assert asyncio.run(run(["cat"], 5, stdin=b"x" * 100_000)).stdout == b"x" * 100_000
+
+
+def test_more_output_than_the_limit_is_dropped_and_the_program_still_ends() -> None:
+    done = asyncio.run(run(["sh", "-c", "head -c 3000000 /dev/zero"], 5, limit=1000))
+    assert (done.code, done.stdout) == (0, b"\0" * 1000)
+
+
+def test_a_program_that_takes_too_long_is_killed() -> None:
+    async def attempt() -> None:
+        with pytest.raises(ProgramTimeout, match="did not end within"):
+            await run(["sleep", "100"], 0.1)
+        for _ in range(500):
+            try:
+                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("the killed program was never reaped")
+
+    asyncio.run(attempt())
+
+
+def test_a_cancelled_caller_leaves_no_program_behind() -> None:
+    async def attempt() -> None:
+        task = asyncio.ensure_future(run(["sleep", "100"], 60))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(0.05)
+
+    asyncio.run(attempt())
+
+
+def test_a_grandchild_that_keeps_the_pipe_open_is_not_waited_for() -> None:
+    done = asyncio.run(run(["sh", "-c", "sleep 2 & echo hi"], 1))
+    assert done.stdout == b"hi\n"
+
+
+def test_a_missing_program_is_an_os_error() -> None:
+    with pytest.raises(FileNotFoundError):
+        asyncio.run(run(["/nonexistent/program"], 1))
+
+
+def test_the_daemons_environment_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/x")
+    assert b"NOTIFY_SOCKET" not in asyncio.run(run(["env"], 5)).stdout
