@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from restd.container.announce import Announcer
 from restd.container.registry import Entry
 from restd.container.state import check_running
 from restd.errors import Conflict, InvalidParameter, SystemFailure
@@ -34,7 +35,7 @@ class Top:
     processes: list[list[str]]
 
 
-async def top(entry: Entry, ps_args: str, runtimes: Runtimes) -> Top:
+async def top(entry: Entry, ps_args: str, runtimes: Runtimes, announce: Announcer) -> Top:
     """The table. Conflict if the container doesn't run; InvalidParameter for options that give no PID column."""
     container = entry.container
     check_running(container)
@@ -47,8 +48,9 @@ async def top(entry: Entry, ps_args: str, runtimes: Runtimes) -> Top:
         if error.kind == "gone":
             raise Conflict(f"container {container.id} is not running") from error
         raise SystemFailure(f"the processes of container {container.id} can't be listed: {error}") from error
-    output = await _ps(arguments)
-    return parse(output, set(pids))
+    table = parse(await _ps(arguments), set(pids))
+    announce(container, "top")
+    return table
 
 
 def check_arguments(ps_args: str) -> list[str]:
