@@ -97,7 +97,7 @@ def parse(output: str, pids: set[int]) -> Top:
         if len(columns) <= index:
             continue
         if columns[index] != "-":
-            if not columns[index].isdigit():
+            if not (columns[index].isascii() and columns[index].isdigit()):
                 raise SystemFailure(f"Unexpected pid '{columns[index]}': {line}")
             mine = int(columns[index]) in pids
         if mine:
