@@ -114,7 +114,7 @@ class Starter:
         if not self._images.overlay.has(container.id):
             # It was made without fsync; a power cut took it, and the container has never run.
             self._images.overlay.create_container_layer(container.id, container.image)
-        rootfs = await self._images.overlay.mount(container.id)
+        rootfs = await self._images.overlay.mount(container.id, volatile=container.host_config.auto_remove)
         run_folder.make_empty(container.run_directory)
         joined = {
             kind: joined_container(mode, kind, self._registry, container.id)

@@ -169,7 +169,7 @@ class Overlay:
     def is_mounted(self, container_id: str) -> bool:
         return container_id in self.mounted
 
-    async def mount(self, container_id: str) -> str:
+    async def mount(self, container_id: str, *, volatile: bool = False) -> str:
         self.mounted.add(container_id)
         return str(self.root / container_id)
 
