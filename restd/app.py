@@ -17,7 +17,7 @@ from restd.config import Config
 from restd.container.containers import Containers
 from restd.events import Events
 from restd.image.store import ImageStore
-from restd.lib.host import Host, read_host
+from restd.lib.host import read_host
 
 log = logging.getLogger(__name__)
 

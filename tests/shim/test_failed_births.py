@@ -1,4 +1,4 @@
-"""What a client sees of a command that can't be run: the runtime's complaint goes to the daemon, not into the stream."""
+"""What a client sees of a command that can't be run: the runtime complains to the daemon, not into the stream."""
 
 from __future__ import annotations
 
