@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp.web_protocol import RequestPayloadError
-from aiohttp.web_request import BaseRequest
+from aiohttp import web
 
 from restd.api import wire
 from restd.api.body import JSON_LIMIT, check_json_type, decode_object, read_all
-from restd.api.hijack import DockerProtocol, Lent, Stream
+from restd.api.hijack import DockerProtocol
 from restd.api.query import Query
+from restd.api.responses import Lent, Stream
 from restd.api.versions import Version
 from restd.api.wire import ResponseHeads
 from restd.errors import InvalidParameter
@@ -81,7 +81,7 @@ class Call(Glance):
 
     __slots__ = ("_continued", "_lent", "_request", "opened")
 
-    def __init__(self, request: BaseRequest, version: Version, name: str, query: str) -> None:
+    def __init__(self, request: web.BaseRequest, version: Version, name: str, query: str) -> None:
         super().__init__(version, name, query)
         self._request = request
         self._lent: Lent | None = None
@@ -125,7 +125,7 @@ class Call(Glance):
         self._continue()
         try:
             return await read_all(self._request.content, limit)
-        except (RequestPayloadError, ConnectionError) as error:
+        except (web.RequestPayloadError, ConnectionError) as error:
             raise InvalidParameter(BROKE_OFF) from error
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -134,7 +134,7 @@ class Call(Glance):
         try:
             while part := await self._request.content.readany():
                 yield part
-        except (RequestPayloadError, ConnectionError) as error:
+        except (web.RequestPayloadError, ConnectionError) as error:
             raise InvalidParameter(BROKE_OFF) from error
 
     async def connection(self) -> Lent:

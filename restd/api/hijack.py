@@ -20,7 +20,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import select
 import socket
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -31,7 +30,8 @@ from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
 from restd.api.framing import HEAD_LIMIT, ChunkScanner, LengthScanner, head_end, read_head
-from restd.api.wire import LAST_CHUNK, chunk
+from restd.api.hangups import HangupWatch, peer_left
+from restd.api.responses import Answer, Gone, Lent, Stream
 from restd.model.connection import Borrowed
 
 log = logging.getLogger(__name__)
@@ -47,131 +47,9 @@ _HEAD_SECONDS = 300.0
 _HEADER_COUNT_LIMIT = 1000
 _STREAM_BUFFER = 256 << 10
 
-Respond = Callable[[BaseRequest], Awaitable["Answer | Stream | Gone"]]
+Respond = Callable[[BaseRequest], Awaitable[Answer | Stream | Gone]]
 Instant = Callable[[bytes], bytes | None]
 Failure = Callable[[int, str], bytes]
-
-
-class Gone:
-    """The outcome of a request whose connection was given away or lost: nothing is written, nothing follows."""
-
-    keep_alive = False
-
-    async def prepare(self, request: BaseRequest) -> None:
-        """Write nothing."""
-
-    async def write_eof(self) -> None:
-        """Write nothing."""
-
-
-class Answer:
-    """A complete response: head and body in one write."""
-
-    def __init__(self, protocol: DockerProtocol, data: bytes, *, keep_alive: bool) -> None:
-        self._protocol = protocol
-        self._data = data
-        self.keep_alive = keep_alive
-
-    async def prepare(self, request: BaseRequest) -> None:  # noqa: ARG002 - aiohttp's signature
-        """Write the response."""
-        self._protocol.write(self._data)
-
-    async def write_eof(self) -> None:
-        """Wait until the client has room."""
-        await self._protocol.drain()
-
-
-class Stream:
-    """A response in parts. Making it writes the head; while it is open, a client that leaves cancels its task."""
-
-    def __init__(self, protocol: DockerProtocol, head: bytes, *, chunked: bool, keep_alive: bool) -> None:
-        self._protocol = protocol
-        self._chunked = chunked
-        self.keep_alive = keep_alive and chunked
-        protocol.open_stream()
-        protocol.write(head)
-
-    async def write(self, data: bytes) -> None:
-        """Send one part and wait while the client is behind; ConnectionError if it has left."""
-        if data:
-            self._protocol.write(chunk(data) if self._chunked else data)
-            await self._protocol.drain()
-
-    def put(self, data: bytes) -> None:
-        """Send one part without waiting, for callbacks that make little; a client that has left is not told."""
-        if not self._protocol.lost:
-            self._protocol.write(chunk(data) if self._chunked else data)
-
-    def cut(self) -> None:
-        """End the connection without the last chunk, so that the client sees that the stream broke off."""
-        self._protocol.abort()
-
-    async def prepare(self, request: BaseRequest) -> None:
-        """Nothing: the head was written first of all."""
-
-    async def write_eof(self) -> None:
-        """End the body."""
-        self._protocol.close_stream()
-        if self._chunked:
-            self._protocol.write(LAST_CHUNK)
-        await self._protocol.drain()
-
-
-class Lent:
-    """The connection of one request, as the container room sees it (`restd.model.connection.Connection`)."""
-
-    def __init__(self, protocol: DockerProtocol, *, upgrade: bool) -> None:
-        self._protocol = protocol
-        self._upgrade = upgrade
-        self.released = False
-
-    @property
-    def upgrade(self) -> bool:
-        """Whether the client offered to upgrade."""
-        return self._upgrade
-
-    def borrow(self) -> Borrowed:
-        """A duplicate of the socket and the early bytes; ConnectionResetError if the connection is lost."""
-        return self._protocol.borrow()
-
-    def release(self) -> None:
-        """Forget the connection; its duplicates keep it open."""
-        self.released = True
-        self._protocol.release()
-
-
-class HangupWatch:
-    """Tells when a client that half-closed has closed for good: one epoll in which only HUP and ERR count."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._epoll = select.epoll()
-        self._watched: dict[int, Callable[[], None]] = {}
-        loop.add_reader(self._epoll.fileno(), self._look)
-
-    def add(self, descriptor: int, tell: Callable[[], None]) -> None:
-        """Call `tell`, once, when the peer of `descriptor` is gone."""
-        self._watched[descriptor] = tell
-        self._epoll.register(descriptor, 0)
-
-    def discard(self, descriptor: int) -> None:
-        """Stop watching, before the descriptor is closed."""
-        if self._watched.pop(descriptor, None) is not None:
-            self._epoll.unregister(descriptor)
-
-    def _look(self) -> None:
-        for descriptor, _ in self._epoll.poll(0):
-            tell = self._watched.get(descriptor)
-            self.discard(descriptor)
-            if tell is not None:
-                tell()
-
-    def close(self) -> None:
-        """Stop watching everything."""
-        if not self._epoll.closed:
-            self._loop.remove_reader(self._epoll.fileno())
-            self._epoll.close()
-        self._watched.clear()
 
 
 class DockerServer(web.Server):
@@ -380,14 +258,13 @@ class DockerProtocol(RequestHandler):
             return True
         if self._partial or self._body is not None or not self._fed or self._awaiting():
             return False
-        if self._peer_left():
+        connection = self._socket()
+        if connection is None or peer_left(connection.fileno()):
             return False
         if not self._messages:
             self._close = True
-        connection = self._socket()
-        if connection is not None:
-            self._watched = connection.fileno()
-            self._door.hangups.add(self._watched, self.abort)
+        self._watched = connection.fileno()
+        self._door.hangups.add(self._watched, self.abort)
         return True
 
     def data_received(self, data: bytes) -> None:
@@ -512,12 +389,3 @@ class DockerProtocol(RequestHandler):
         if self.transport is None or self.transport.is_closing():
             return None
         return cast("socket.socket | None", self.transport.get_extra_info("socket"))
-
-    def _peer_left(self) -> bool:
-        """Whether the client has closed, not only shut down its sending side: then the kernel says POLLHUP."""
-        connection = self._socket()
-        if connection is None:
-            return True
-        poll = select.poll()
-        poll.register(connection.fileno(), 0)
-        return bool(poll.poll(0))

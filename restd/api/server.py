@@ -7,13 +7,14 @@ import http
 import logging
 import re
 
-from aiohttp.web_request import BaseRequest
+from aiohttp import web
 
 from restd.api import wire
 from restd.api.call import Call, Glance, Outcome, Reply, error_reply
 from restd.api.engine import Engine
 from restd.api.errors import INTERNAL_ERROR, PAGE_NOT_FOUND, status_of
-from restd.api.hijack import Answer, DockerProtocol, DockerRunner, DockerServer, Gone, Stream
+from restd.api.hijack import DockerProtocol, DockerRunner, DockerServer
+from restd.api.responses import Answer, Gone, Stream
 from restd.api.routes import all_routes
 from restd.api.table import Match, Table
 from restd.api.versions import check_served
@@ -58,7 +59,7 @@ class Door:
         head = wire.whole_head(reply.status, reply.content_type, len(reply.body), reply.headers)
         return head if head_only else head + reply.body
 
-    async def respond(self, request: BaseRequest) -> Answer | Stream | Gone:
+    async def respond(self, request: web.BaseRequest) -> Answer | Stream | Gone:
         """What aiohttp calls for each request."""
         protocol = request.protocol
         assert isinstance(protocol, DockerProtocol)
@@ -101,7 +102,7 @@ class Door:
             return error_reply(500, INTERNAL_ERROR)
 
     @staticmethod
-    def _answer(request: BaseRequest, protocol: DockerProtocol, outcome: Outcome) -> Answer:
+    def _answer(request: web.BaseRequest, protocol: DockerProtocol, outcome: Outcome) -> Answer:
         assert isinstance(outcome, Reply)
         keep_alive = request.keep_alive and not request.headers.get("Expect")
         headers = dict(outcome.headers or {})

@@ -271,7 +271,7 @@ def test_early_bytes_are_bounded_and_none_is_lost() -> None:
 
 
 def test_an_ordinary_request_is_answered_though_the_client_half_closed() -> None:
-    async def slow(_: Call) -> Outcome:
+    async def slow(call: Call) -> Outcome:
         for _ in range(3):
             await asyncio.sleep(0)
         return json_reply({"done": True})
