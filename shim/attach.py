@@ -65,11 +65,11 @@ class Client:
     ) -> None:
         self._loop = loop
         self._streams = streams
-        self._socket = socket.socket(fileno=descriptor)
-        self._socket.setblocking(False)
         self._attach = attach
         self._head = attach.head.encode("latin-1")
         self._early = base64.b64decode(attach.early, validate=True)
+        self._socket = socket.socket(fileno=descriptor)
+        self._socket.setblocking(False)
         self._ends_stdin = ends_stdin
         self._keys = keys
         self._replay = replay

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
@@ -61,17 +62,23 @@ class Clients:
         if attach.replay and self._log is not None:
             wanted = [number for number, wish in ((1, attach.stdout), (2, attach.stderr)) if wish]
             replay = Replay(self._log, self._streams, wanted, to_now=not attach.follow)
-        client = Client(
-            self._loop,
-            self._streams,
-            descriptor,
-            attach,
-            ends_stdin=attach.stdin and self._claims_stdin(),
-            keys=DetachKeys(attach.detach_keys if self._spec.tty else ()),
-            replay=replay,
-            on_detach=self._on_detach,
-            on_end=self._left,
-        )
+        try:
+            client = Client(
+                self._loop,
+                self._streams,
+                descriptor,
+                attach,
+                ends_stdin=attach.stdin and self._claims_stdin(),
+                keys=DetachKeys(attach.detach_keys if self._spec.tty else ()),
+                replay=replay,
+                on_detach=self._on_detach,
+                on_end=self._left,
+            )
+        except BaseException:
+            os.close(descriptor)
+            if replay is not None:
+                replay.close()
+            raise
         self._attached.append(client)
         client.begin()
         if self._finishing:

@@ -39,8 +39,6 @@ class Shim:
         if spec.log.driver == "json-file":
             self._log = LogFile(spec.log, Encoder(Clock(), endings), self._bell.ring, self._log_failed)
         self._streams = Streams(loop, self._log, self._go_on)
-        # Until the container is there only the runtime itself can write: its complaints go to the daemon, in Born.
-        self._streams.brake(_always)
         self._clients = Clients(loop, spec, self._streams, self._log, self._detached, self._go_on)
         self._waits = Waits(loop, folder_watch(state), self._go_on)
         self._control = Control(loop, self._serve, self._go_on)
@@ -76,7 +74,6 @@ class Shim:
             self._stillborn(outcome.kind, outcome.message)
             return
         self._pid = outcome.pid
-        self._streams.unbrake(_always)
         own = os.getpid()
         self._answer(Born(ok=True, pid=self._pid, shim_pid=own, shim_start=folder.start_time(own)))
         if self._spec.watch_oom:
@@ -265,10 +262,6 @@ class Shim:
         self._waits.answer(self._record)
         self._settled = True
         self._go_on()
-
-
-def _always() -> bool:
-    return True
 
 
 def _record(status: int | None, at: int, killed: bool) -> ExitRecord:

@@ -1,0 +1,31 @@
+"""The nursery's own small parts; its forks: tests/shim/test_life.py."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from shim import nursery, protocol
+from shim.protocol import Born
+
+
+def test_a_refusal_answers_on_a_copy_of_the_reply_socket() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        nursery._refuse(theirs.fileno(), "because")
+        answer = protocol.decode(Born, ours.recv(999))
+        assert (answer.ok, answer.kind, answer.message) == (False, "runtime", "because")
+        os.fstat(theirs.fileno())
+
+
+def test_it_ends_when_its_control_socket_closes() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.close()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            nursery.serve(theirs)
+        finally:
+            os._exit(7)
+    theirs.close()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
