@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restd.errors import InvalidParameter
@@ -45,6 +45,7 @@ def test_an_image_is_put_together_from_its_configuration() -> None:
     assert build_image("i", "m", {"history": [{}, {"comment": "last"}]}, (), size=0).comment == "last"
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), JSON))
 def test_a_configuration_is_read_or_refused_whatever_types_it_has(value: dict[str, Any]) -> None:
     try:
@@ -53,6 +54,7 @@ def test_a_configuration_is_read_or_refused_whatever_types_it_has(value: dict[st
         assert str(error).startswith("invalid image configuration: ")
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.sampled_from(["created", "history", "rootfs", "config", "os", "author"]), JSON))
 def test_an_image_is_built_or_refused_whatever_its_configuration(raw: dict[str, Any]) -> None:
     for function in (

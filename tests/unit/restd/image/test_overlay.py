@@ -8,10 +8,23 @@ import pytest
 
 from restd.errors import Conflict, InvalidParameter, NotFound
 from restd.events import Events
-from restd.image.overlay import mount_options
+from restd.image.configuration import MOST_LAYERS
+from restd.image.layers import Layer, LayerStore
+from restd.image.overlay import Overlay, mount_options
 from restd.image.store import ImageStore
+from restd.image.unpack import UnpackLimits
 from restd.lib import mounts
-from tests.unit.restd.image.building import configuration, contents, docker_archive, entry, pieces, tar, with_store
+from restd.model.image import Image, ImageConfig, ImageLayer
+from tests.unit.restd.image.building import (
+    configuration,
+    contents,
+    digest,
+    docker_archive,
+    entry,
+    pieces,
+    tar,
+    with_store,
+)
 
 pytestmark = pytest.mark.root
 CONTAINER = "c" * 64
@@ -70,18 +83,32 @@ def test_the_root_has_the_images_mode_and_owner(tmp_path: Path) -> None:
 
 
 def test_an_image_of_as_many_layers_as_there_may_be_is_mounted(tmp_path: Path) -> None:
-    deep = tmp_path / ("a-long-name" * 15)
+    deep, trash = tmp_path / ("a-long-name" * 15), tmp_path / "trash"
     deep.mkdir()
+    trash.mkdir()
+    layers = LayerStore(str(deep), str(trash), UnpackLimits())
+    layers.open()
+    parts: list[ImageLayer] = []
+    for number in range(MOST_LAYERS):
+        stage, name = layers.stage(), digest(b"%d" % number)
+        Path(stage, "diff", "same").write_text(str(number))
+        layers.adopt(stage, Layer(name, name, parts[-1].chain_id if parts else "", 1))
+        parts.append(ImageLayer(name, 1, "", name, name))
+    image = Image("sha256:i", "", tuple(parts), ImageConfig(), {})
+    overlay = Overlay(str(deep), str(trash), layers, lambda _: image, lambda _: None)
+    overlay.open()
 
-    async def body(store: ImageStore, _: Events) -> None:
-        image = await loaded(store, stack(127))
-        store.overlay.create_container_layer(CONTAINER, image)
-        root = Path(await store.overlay.mount(CONTAINER))
-        assert (root / "same").read_text() == "126"
-        (root / "new").write_text("x")
-        assert (Path(store.overlay.upper(CONTAINER)) / "new").exists()
+    async def run() -> None:
+        overlay.create_container_layer(CONTAINER, image.id)
+        root = Path(await overlay.mount(CONTAINER))
+        try:
+            assert (root / "same").read_text() == "126"
+            (root / "new").write_text("x")
+            assert (Path(overlay.upper(CONTAINER)) / "new").exists()
+        finally:
+            await overlay.remove(CONTAINER)
 
-    with_store(str(deep), body)
+    asyncio.run(run())
 
 
 def test_a_root_with_a_colon_and_a_comma_in_its_name_works(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restd.errors import InvalidParameter
@@ -49,6 +49,7 @@ def test_a_malformed_glob_is_refused() -> None:
         select(IMAGES, ImageFilter(references=("[",)))
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text(max_size=3), st.text(max_size=3)))
 def test_every_image_has_the_labels_it_has(labels: dict[str, str]) -> None:
     wanted = [f"{key}={value}" for key, value in labels.items() if "=" not in key]

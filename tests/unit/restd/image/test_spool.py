@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restd.errors import InvalidParameter, Unavailable
@@ -92,6 +92,7 @@ def test_a_hostile_archive_is_refused(tmp_path: Path, members: list[Any], reason
         (gzip.compress(tar(("x", b"y" * 5000)))[:60], "unexpected end"),
         (tar(("x", b"y" * 5000))[:2000], "unexpected end"),
     ],
+    ids=lambda value: f"{len(value)} bytes" if isinstance(value, bytes) else None,
 )
 def test_what_is_no_archive_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
     with pytest.raises(InvalidParameter, match=reason):
@@ -173,6 +174,7 @@ def test_a_stopped_spooler_ends(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_a_member_name_is_clean_or_refused(text: str) -> None:
     try:

@@ -233,6 +233,7 @@ def test_an_import_makes_an_image_of_one_layer(tmp_path: Path) -> None:
         (small_layer(), "a", "b a d", [], "invalid tag format"),
         (small_layer(), "", "", ["RUN x"], "not a valid change command"),
     ],
+    ids=lambda value: f"{len(value)} bytes" if isinstance(value, bytes) else None,
 )
 def test_a_bad_import_is_refused_and_leaves_nothing(
     tmp_path: Path, data: bytes, repo: str, tag: str, changes: list[str], reason: str

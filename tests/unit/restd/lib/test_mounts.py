@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restd.lib import mounts
@@ -20,6 +20,7 @@ def test_a_line_of_mountinfo_is_taken_apart_and_its_escapes_undone() -> None:
     assert mount.propagation == ("master:1", "shared:2")
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1))
 def test_any_mount_point_the_kernel_escapes_comes_back(target: str) -> None:
     escaped = "".join(f"\\{ord(char):03o}" if char in " \t\n\\#" else char for char in target)
