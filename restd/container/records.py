@@ -166,13 +166,16 @@ class Records:
                 if is_id(name):
                     yield Found(name, runtime, os.path.join(self._engines, runtime, name))
 
-    def discard(self, directory: str) -> str | None:
-        """Move a container's folder out of the way, at once and as a whole; where it went, None if it was gone."""
+    def discard(self, directory: str) -> str:
+        """Move a container's folder out of the way, at once and as a whole; where it went, empty if it was gone.
+
+        Deleting it there is left to the caller; after a crash `empty_trash` does it.
+        """
         target = os.path.join(self._trash, f"container-{secrets.token_hex(8)}")
         try:
             os.rename(directory, target)
         except FileNotFoundError:
-            return None
+            return ""
         return target
 
     def empty_trash(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from dataclasses import replace
 
 from restd.container import held, run_folder, state
@@ -33,6 +34,7 @@ class Remover:
         self._announce = announcer
         self._chores = chores
         self._emptying = False
+        self._rubbish: list[str] = []
 
     def check(self, entry: Entry, reference: str, *, force: bool, link: bool) -> None:
         """Conflict, in Docker's words, if it can't be removed; a running one can with `force`, after a kill."""
@@ -66,7 +68,7 @@ class Remover:
         if entry.unmounting is not None:
             await asyncio.wait([entry.unmounting], timeout=UNMOUNT_SECONDS)
         await self._images.overlay.remove(container.id)
-        self._records.discard(container.directory)
+        discarded = self._records.discard(container.directory)
         async with entry.lock:
             self._registry.discard(entry)
             entry.removed.set()
@@ -74,18 +76,17 @@ class Remover:
         self._announce(container, "destroy")
         if entry.link is not None:
             entry.link.close()
-        await run_folder.remove(container.run_directory)
-        self._empty_trash()
-
-    def _empty_trash(self) -> None:
-        """Start deleting what was discarded, if that is not going on."""
+        self._rubbish += [await run_folder.take_away(container.run_directory), discarded]
         if not self._emptying:
             self._emptying = True
             self._chores.start(self._empty(), "trash")
 
     async def _empty(self) -> None:
+        """Delete what was taken away, and what is taken away meanwhile."""
         try:
-            await asyncio.to_thread(self._records.empty_trash)
+            while self._rubbish:
+                paths, self._rubbish = self._rubbish, []
+                await asyncio.to_thread(_delete, paths)
         finally:
             self._emptying = False
 
@@ -99,3 +100,9 @@ class Remover:
         """The removal of an AutoRemove container at its end; somebody else may be at it already."""
         with contextlib.suppress(Conflict, NotFound):
             await self.finish(entry)
+
+
+def _delete(paths: list[str]) -> None:
+    for path in paths:
+        if path:
+            shutil.rmtree(path, ignore_errors=True)

@@ -37,15 +37,18 @@ def empty(path: str) -> None:
                 os.unlink(entry.path)
 
 
-async def remove(path: str) -> None:
-    """Take the folder away and tell the shim that may still be there for those who wait for the removal."""
+async def take_away(path: str) -> str:
+    """Take the folder out of its place and tell the shim that may still be there for those who wait for the removal.
+
+    Returns where it is now, empty if there was none; deleting it is left to the caller.
+    """
     parent, name = os.path.split(path)
     aside = os.path.join(parent, f".{name[:12]}-{secrets.token_hex(4)}")
     try:
         os.rename(path, aside)
     except FileNotFoundError:
-        return
+        return ""
     if os.access(os.path.join(aside, ATTACH_SOCKET), os.F_OK):
         with contextlib.suppress(ShimGone, ShimRefused):
             await ShimLink(aside).request(OP_REMOVED)
-    shutil.rmtree(aside, ignore_errors=True)
+    return aside

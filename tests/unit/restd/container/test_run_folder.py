@@ -29,17 +29,17 @@ def test_a_link_in_it_is_removed_and_not_followed(tmp_path: Path) -> None:
     assert (tmp_path / "precious" / "file").exists()
 
 
-def test_removal_leaves_nothing_and_may_be_repeated(tmp_path: Path) -> None:
+def test_a_folder_is_taken_out_of_its_place_once(tmp_path: Path) -> None:
     path = tmp_path / "id"
     (path / "sub").mkdir(parents=True)
-    asyncio.run(run_folder.remove(str(path)))
-    asyncio.run(run_folder.remove(str(path)))
-    assert list(tmp_path.iterdir()) == []
+    aside = asyncio.run(run_folder.take_away(str(path)))
+    assert os.listdir(aside) == ["sub"] and not path.exists()
+    assert asyncio.run(run_folder.take_away(str(path))) == ""
 
 
-def test_a_socket_that_nobody_answers_does_not_stop_the_removal(tmp_path: Path) -> None:
+def test_a_socket_that_nobody_answers_does_not_stop_that(tmp_path: Path) -> None:
     path = tmp_path / "id"
     path.mkdir()
     (path / "attach_socket.sock").touch()
-    asyncio.run(run_folder.remove(str(path)))
-    assert list(tmp_path.iterdir()) == []
+    assert asyncio.run(run_folder.take_away(str(path)))
+    assert not path.exists()
