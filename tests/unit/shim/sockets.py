@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from shim.clients import Clients
 from shim.loop import Loop
+from shim.protocol import ProcessSpec
 from shim.streams import Streams
 
 
@@ -29,6 +31,7 @@ class Bench:
         self.streams.add_source(output, 1)
         self.streams.add_sink().open(entry)
         self._sockets: list[socket.socket] = []
+        self._clients: list[Clients] = []
 
     def turn(self) -> None:
         """Let the loop go round a few times."""
@@ -59,7 +62,18 @@ class Bench:
         self.loop._running = True
         late.cancel()
 
+    def clients(self, spec: ProcessSpec, events: list[str]) -> Clients:
+        """Clients that are dropped in the end; `events` gets `detach` and `end`."""
+        made = Clients(
+            self.loop, spec, self.streams, None, lambda: events.append("detach"), lambda: events.append("end")
+        )
+        self._clients.append(made)
+        return made
+
     def close(self) -> None:
+        for clients in self._clients:
+            for client in list(clients._attached):
+                client.drop()
         self.streams.close()
         self.loop.close()
         for connection in self._sockets:

@@ -7,23 +7,15 @@ import os
 
 import pytest
 
-from shim.clients import Clients
 from shim.protocol import Attach, ProcessSpec
 from tests.unit.shim.sockets import Bench, readable
 
-
-def attached(bench: Bench, attach: Attach) -> tuple[Clients, list[str]]:
-    events: list[str] = []
-    spec = ProcessSpec("id", ["x"], "/", stdin=True)
-    clients = Clients(
-        bench.loop, spec, bench.streams, None, lambda: events.append("detach"), lambda: events.append("end")
-    )
-    return clients, events
+SPEC = ProcessSpec("id", ["x"], "/", stdin=True)
 
 
 def test_the_head_goes_first_and_early_bytes_to_the_container(bench: Bench) -> None:
     attach = Attach(stdin=True, stdout=True, head="HEAD", early=base64.b64encode(b"early").decode())
-    clients, _ = attached(bench, attach)
+    clients = bench.clients(SPEC, [])
     ours, theirs = bench.connection()
     clients.attach(attach, theirs)
     assert ours.recv(99) == b"HEAD"
@@ -34,7 +26,8 @@ def test_the_head_goes_first_and_early_bytes_to_the_container(bench: Bench) -> N
 
 
 def test_a_finished_client_gets_its_end_and_leaves(bench: Bench) -> None:
-    clients, events = attached(bench, Attach(stdout=True))
+    events: list[str] = []
+    clients = bench.clients(SPEC, events)
     ours, theirs = bench.connection()
     clients.attach(Attach(stdout=True), theirs)
     clients.finish()
@@ -47,7 +40,7 @@ def test_a_finished_client_gets_its_end_and_leaves(bench: Bench) -> None:
 
 def test_wrong_fields_are_refused_before_anything_is_sent(bench: Bench) -> None:
     attach = Attach(stdin=True, early="not base64!", head="HEAD")
-    clients, _ = attached(bench, attach)
+    clients = bench.clients(SPEC, [])
     ours, theirs = bench.connection()
     with pytest.raises(ValueError, match=r"."):
         clients.attach(attach, theirs)

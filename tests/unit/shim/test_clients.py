@@ -7,14 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from shim.clients import Clients
 from shim.control import Refused
 from shim.protocol import Attach, ProcessSpec
 from tests.unit.shim.sockets import Bench
-
-
-def nothing() -> None:
-    return
 
 
 def test_the_limit_counts_connections_and_fifos(bench: Bench, tmp_path: Path) -> None:
@@ -26,4 +21,3 @@ def test_the_limit_counts_connections_and_fifos(bench: Bench, tmp_path: Path) ->
     clients.attach(Attach(stdout=True), bench.connection()[1])
     with pytest.raises(Refused, match="limit is 2"):
         clients.check_room()
-    clients.finish()
