@@ -35,7 +35,7 @@ def sleepers() -> int:
 
 async def reaped() -> None:
     async with asyncio.timeout(10):
-        while sleepers():  # noqa: ASYNC110 - procfs tells nobody
+        while sleepers():
             await asyncio.sleep(0.005)
 
 
