@@ -90,8 +90,8 @@ class Door:
             if call.opened is not None:
                 call.opened.cut()
             status = status_of(error)
-            if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-                log.warning("%s %s %s: %s", match.route.method, match.route.path, call.name, error)
+            if status in (500, 503):
+                log.warning("%s %s: %s", match.route.method, match.route.path.format(name=call.name), error)
             return error_reply(status, str(error) or http.HTTPStatus(status).phrase)
         except Exception as error:
             if call.protocol.lost and isinstance(error, ConnectionError):
