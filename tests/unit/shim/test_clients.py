@@ -13,7 +13,7 @@ from tests.unit.shim.sockets import Bench
 
 
 def test_the_limit_counts_connections_and_fifos(bench: Bench, tmp_path: Path) -> None:
-    clients = Clients(bench.loop, ProcessSpec("id", ["x"], "/", attach_limit=2), bench.streams, None, nothing, nothing)
+    clients = bench.clients(ProcessSpec("id", ["x"], "/", attach_limit=2), [])
     path = str(tmp_path / "in")
     os.mkfifo(path)
     clients.check_room()
