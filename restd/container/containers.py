@@ -150,7 +150,10 @@ class Containers:
 
     async def sizes(self, container: Container) -> tuple[int, int]:
         """Bytes the container wrote, and those with its image's: `SizeRw`, `SizeRootFs`."""
-        sizes = await self._images.overlay.sizes(container.id)
+        try:
+            sizes = await self._images.overlay.sizes(container.id)
+        except NotFound:  # as above
+            return 0, 0
         return sizes.rw, sizes.root_fs
 
     async def start(self, ref: str, detach_keys: str = "") -> None:  # noqa: ARG002 - the keys come with the attach

@@ -16,7 +16,7 @@ from restd.model.container import Container, Status
 from restd.runtime.base import RuntimeFailure
 from restd.runtime.dispatch import Runtimes
 
-KILL_SECONDS = 10.0
+KILL_ROUNDS, ROUND_SECONDS = 30, 0.5
 """How long the kernel and the shim may take from KILL to the exit record (streams are drained for 2 s at most)."""
 
 
@@ -34,15 +34,16 @@ async def kill(
 
 async def kill_at_once(entry: Entry, runtimes: Runtimes, exits: Exits, announcer: Announcer) -> None:
     """KILL, and wait for the end. SystemFailure if it doesn't come."""
-    for _ in range(2):
-        if not entry.container.state.running:
+    if not entry.container.state.running:
+        return
+    await send(entry, signals.SIGKILL, runtimes, exits, announcer)
+    for _ in range(KILL_ROUNDS):
+        if await ended_within(entry, ROUND_SECONDS):
             return
-        await send(entry, signals.SIGKILL, runtimes, exits, announcer)
-        if await ended_within(entry, KILL_SECONDS):
-            return
-    raise SystemFailure(
-        f"cannot kill container: {entry.container.id}: it did not end within {2 * KILL_SECONDS:g} s of a KILL"
-    )
+        if entry.container.state.status is Status.PAUSED:  # by somebody else, before the signal arrived
+            await send(entry, signals.SIGKILL, runtimes, exits, announcer)
+    seconds = KILL_ROUNDS * ROUND_SECONDS
+    raise SystemFailure(f"cannot kill container: {entry.container.id}: it did not end within {seconds:g} s of a KILL")
 
 
 async def send(entry: Entry, number: int, runtimes: Runtimes, exits: Exits, announcer: Announcer) -> bool:

@@ -8,7 +8,7 @@ from restd.container import state
 from restd.container.announce import Announcer
 from restd.container.records import Records
 from restd.container.registry import Entry
-from restd.errors import SystemFailure
+from restd.errors import Conflict, SystemFailure
 from restd.model.container import Status
 from restd.runtime.base import RuntimeFailure
 from restd.runtime.dispatch import Runtimes
@@ -22,6 +22,8 @@ async def pause(entry: Entry, runtimes: Runtimes, records: Records, announcer: A
         try:
             await runtimes.of(container).pause(container)
         except RuntimeFailure as error:
+            if error.kind == "gone":  # its end has not been told yet
+                raise Conflict(f"container {container.id} is not running") from error
             raise SystemFailure(f"cannot pause container {container.id}: {error}") from error
         if entry.container.state.status is Status.RUNNING:
             entry.container = replace(entry.container, state=state.paused(entry.container.state))
@@ -37,6 +39,8 @@ async def unpause(entry: Entry, runtimes: Runtimes, records: Records, announcer:
         try:
             await runtimes.of(container).resume(container)
         except RuntimeFailure as error:
+            if error.kind == "gone":
+                raise Conflict(f"container {container.id} is not running") from error
             raise SystemFailure(f"cannot unpause container {container.id}: {error}") from error
         if entry.container.state.status is Status.PAUSED:
             entry.container = replace(entry.container, state=state.unpaused(entry.container.state))

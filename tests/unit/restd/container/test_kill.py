@@ -62,6 +62,24 @@ def test_a_paused_container_is_thawed_to_die(tmp_path: Path) -> None:
     asyncio.run(attempt())
 
 
+def test_a_pause_that_comes_between_the_signal_and_the_end_is_undone(tmp_path: Path) -> None:
+    async def attempt() -> None:
+        room = Room(tmp_path)
+        entry, _ = await room.running()
+        room.runtime.deadly = set()
+        killing = asyncio.ensure_future(kill(entry, "box", "", room.runtimes, room.exits, room.announcer))
+        while ("kill", 9) not in room.runtime.calls:
+            await asyncio.sleep(0)
+        await pause(entry, room.runtimes, room.records, room.announcer)
+        room.runtime.deadly = {9}
+        await asyncio.wait_for(killing, 5)
+        assert entry.container.state.exit_code == 137 and "resume" in room.runtime.verbs()
+        await room.settle()
+        await room.close()
+
+    asyncio.run(attempt())
+
+
 def test_bad_signals_and_stopped_containers_are_refused(tmp_path: Path) -> None:
     async def attempt() -> None:
         room = Room(tmp_path)

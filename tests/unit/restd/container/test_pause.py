@@ -32,6 +32,18 @@ def test_pause_and_unpause_move_the_state_and_back(tmp_path: Path) -> None:
     asyncio.run(attempt())
 
 
+def test_a_container_that_has_just_ended_is_not_running(tmp_path: Path) -> None:
+    async def attempt() -> None:
+        room = Room(tmp_path)
+        entry, _ = await room.running()
+        room.runtime.fail["pause"] = RuntimeFailure("container not running", "gone")
+        with pytest.raises(Conflict, match="is not running"):
+            await pause(entry, room.runtimes, room.records, room.announcer)
+        await room.close()
+
+    asyncio.run(attempt())
+
+
 def test_a_runtime_that_fails_leaves_the_state(tmp_path: Path) -> None:
     async def attempt() -> None:
         room = Room(tmp_path)
