@@ -6,6 +6,7 @@ system as an argument, so that recorded trees of other machines can be read.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import resource
@@ -22,6 +23,7 @@ CAPABILITY_NAMES = tuple(
 )
 """Index = the capability's number."""
 
+_X32_BIT, _GETPID = 0x40000000, 39
 _V1_CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "hugetlb")
 
 
@@ -43,7 +45,10 @@ class Cgroups:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """The machine. `memory` in bytes; `capabilities` is the engine's own bounding set; `cpu_set` what it may run on."""
+    """The machine. `memory` in bytes; `capabilities` is the engine's own bounding set; `cpu_set` what it may run on.
+
+    `runs_x86`, `runs_x32`: whether an x86_64 kernel takes the system calls of these older ABIs.
+    """
 
     hostname: str = "localhost"
     kernel: str = ""
@@ -56,6 +61,8 @@ class Host:
     cgroups: Cgroups = field(default_factory=Cgroups)
     capabilities: frozenset[str] = frozenset(CAPABILITY_NAMES)
     seccomp: bool = True
+    runs_x86: bool = True
+    runs_x32: bool = True
     apparmor: bool = False
     selinux: bool = False
     ipv4_forwarding: bool = True
@@ -94,6 +101,8 @@ def read_host(root: str = "/") -> Host:
         cgroups=read_cgroups(root),
         capabilities=_bounding_set(root),
         seccomp="Seccomp:" in _text(root, "proc/self/status"),
+        runs_x86=_runs_x86(root, system.machine),
+        runs_x32=_runs_x32(system.machine),
         apparmor=_text(root, "sys/module/apparmor/parameters/enabled").startswith("Y"),
         selinux=os.path.exists(os.path.join(root, "sys/fs/selinux/enforce")),
         ipv4_forwarding=_text(root, "proc/sys/net/ipv4/ip_forward").strip() == "1",
@@ -108,6 +117,18 @@ def _text(root: str, path: str) -> str:
             return file.read(1 << 20)
     except OSError:
         return ""
+
+
+def _runs_x86(root: str, machine: str) -> bool:
+    """Whether 32-bit programs run: the switch for their vDSO is there if the kernel was built for them."""
+    return machine == "x86_64" and os.path.exists(os.path.join(root, "proc/sys/abi/vsyscall32"))
+
+
+def _runs_x32(machine: str) -> bool:
+    """Whether the kernel takes x32 calls (few do): getpid with the x32 bit answers, or there is no such call."""
+    if machine != "x86_64":
+        return False
+    return int(ctypes.CDLL(None).syscall(ctypes.c_long(_X32_BIT | _GETPID))) > 0
 
 
 def _os_release(root: str) -> tuple[str, str]:

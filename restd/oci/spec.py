@@ -113,9 +113,12 @@ def _linux(
 
 
 def _seccomp(options: security.SecurityOptions, granted: tuple[str, ...], host: Host) -> dict[str, Any]:
+    absent = frozenset(
+        name for name, runs in (("SCMP_ARCH_X86", host.runs_x86), ("SCMP_ARCH_X32", host.runs_x32)) if not runs
+    )
     if options.profile is None:
-        return seccomp.default(granted, host.architecture, host.kernel_version)
-    return seccomp.resolve(options.profile, granted, host.architecture, host.kernel_version)
+        return seccomp.default(granted, host.architecture, host.kernel_version, absent)
+    return seccomp.resolve(options.profile, granted, host.architecture, host.kernel_version, absent)
 
 
 def _host_mounts(host_config: HostConfig) -> list[tuple[str, bool, bool]]:

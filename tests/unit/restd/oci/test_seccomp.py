@@ -36,6 +36,11 @@ def test_architectures_come_with_those_of_the_same_kernel() -> None:
     assert "arch_prctl" not in allowed(default(DEFAULT, "aarch64", KERNEL))
 
 
+def test_an_architecture_that_the_kernel_can_not_run_is_left_out() -> None:
+    made = default(DEFAULT, "x86_64", KERNEL, frozenset({"SCMP_ARCH_X32"}))
+    assert made["architectures"] == ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]
+
+
 def test_old_kernels_do_not_get_ptrace() -> None:
     assert "ptrace" in allowed(default(DEFAULT, "x86_64", (4, 8)))
     assert "ptrace" not in allowed(default(DEFAULT, "x86_64", (4, 7)))

@@ -53,6 +53,11 @@ def test_seccomp_can_be_left_out_or_be_the_users_own() -> None:
     assert spec(security_opt=(f"seccomp={own}",))["linux"]["seccomp"]["defaultAction"] == "SCMP_ACT_ALLOW"
 
 
+def test_the_filter_is_only_for_what_the_kernel_runs() -> None:
+    bare = replace(INPUTS, host=replace(HOST, runs_x86=False, runs_x32=False))
+    assert build_spec(BASE, bare)["linux"]["seccomp"]["architectures"] == ["SCMP_ARCH_X86_64"]
+
+
 def test_no_new_privileges_reaches_the_process() -> None:
     assert not spec()["process"]["noNewPrivileges"]
     assert spec(security_opt=("no-new-privileges",))["process"]["noNewPrivileges"]
