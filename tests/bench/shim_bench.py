@@ -38,7 +38,7 @@ async def births(rig: Rig) -> None:
         times.append(time.perf_counter() - began)
     print(f"birth without a runtime: {statistics.median(times) * 1000:.2f} ms")
     ours, alone = [], []
-    for number in range(10):
+    for _ in range(10):
         began = time.perf_counter()
         container = await rig.create(["true"])
         ours.append(time.perf_counter() - began)
