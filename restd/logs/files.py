@@ -15,6 +15,8 @@ from restd.logs.messages import stamp
 from restd.logs.query import ALL, LogQuery
 
 BLOCK = 128 << 10
+LINE_LIMIT = 1 << 20
+"""Longer than any message can be. What has no newline for so long is no log, and isn't kept in memory."""
 _MOST_FILES = 1000
 _TOKEN = re.compile(rb'","stream":"(stdout|stderr)","time":"([^"]{19,40})"')
 
@@ -95,7 +97,7 @@ class LogFiles:
                 return b""
             data = self._unfinished + data if self._unfinished else data
             end = data.rfind(b"\n") + 1
-            self._unfinished = data[end:]
+            self._unfinished = data[end:] if len(data) - end <= LINE_LIMIT else b""
             if end:
                 return data[:end] if self._unfinished else data
 
@@ -198,8 +200,8 @@ def _backwards(descriptor: int, end: int) -> Iterator[tuple[int, bytes]]:
         if first:
             data = data[: data.rfind(b"\n") + 1]
             first = not data
-        cut = data.find(b"\n") + 1 if start else 0
-        after, lines = data[:cut], data[cut:]
+        cut = (data.find(b"\n") + 1 or len(data)) if start else 0
+        after, lines = data[:cut] if cut <= LINE_LIMIT else b"", data[cut:]
         if lines:
             yield start + cut, lines
 

@@ -163,15 +163,29 @@ def test_half_a_line_at_the_end_is_no_part_of_the_tail(log: Path) -> None:
     reader.close()
 
 
+def test_what_has_no_newline_is_not_kept_in_memory(log: Path) -> None:
+    log.write_bytes(numbered(0, 3) + b"x" * (3 << 20) + b"\n" + numbered(3, 6))
+    reader = opened(log, bounded=True)
+    pieces = []
+    while data := reader.take():
+        pieces.append(data)
+    reader.close()
+    assert max(map(len, pieces)) < files.LINE_LIMIT + 2 * files.BLOCK
+    assert pieces[0].startswith(numbered(0, 3))
+    assert pieces[-1].endswith(numbered(3, 6))
+    assert read(log, replace(BOTH, tail=3)) == numbered(3, 6)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     lengths=st.lists(st.integers(0, 90), min_size=1, max_size=40),
     tail=st.integers(0, 45),
     block=st.integers(1, 200),
     cut=st.integers(0, 40),
+    chosen=st.booleans(),
 )
 def test_the_tail_is_right_for_any_block_size(
-    tmp_path_factory: pytest.TempPathFactory, lengths: list[int], tail: int, block: int, cut: int
+    tmp_path_factory: pytest.TempPathFactory, lengths: list[int], tail: int, block: int, cut: int, chosen: bool
 ) -> None:
     log = tmp_path_factory.mktemp("log") / "console.log"
     lines = [line("x" * length + "\n", START + index) for index, length in enumerate(lengths)]
@@ -179,6 +193,7 @@ def test_the_tail_is_right_for_any_block_size(
     log.write_bytes(b"".join(lines[cut:]))
     before, files.BLOCK = files.BLOCK, block
     try:
-        assert read(log, replace(BOTH, tail=tail)) == b"".join(lines[max(0, len(lines) - tail) :])
+        query = LogQuery(stdout=True, stderr=not chosen, tail=tail)
+        assert read(log, query) == b"".join(lines[max(0, len(lines) - tail) :])
     finally:
         files.BLOCK = before
