@@ -172,10 +172,15 @@ def has_ended(pid: int) -> bool:
 
 
 async def cleaned(entry: Entry) -> None:
-    """Wait until the last run's leftovers are gone. Unavailable if that takes too long."""
-    if entry.cleaning is None:
+    """Wait until the last run's leftovers are gone. Unavailable if that takes too long.
+
+    Never with `entry.lock` held: the end of an AutoRemove container is its removal, which takes the lock.
+    """
+    task = entry.cleaning
+    if task is None:
         return
-    done, _ = await asyncio.wait([entry.cleaning], timeout=CLEANING_SECONDS)
+    done, _ = await asyncio.wait([task], timeout=CLEANING_SECONDS)
     if not done:
         raise Unavailable(f"container {entry.container.id} is still being cleaned up after its last run")
-    entry.cleaning = None
+    if entry.cleaning is task:
+        entry.cleaning = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal as signals
 from dataclasses import replace
 
@@ -15,6 +16,8 @@ from restd.errors import Conflict, SystemFailure
 from restd.model.container import Container, Status
 from restd.runtime.base import RuntimeFailure
 from restd.runtime.dispatch import Runtimes
+
+log = logging.getLogger(__name__)
 
 KILL_ROUNDS, ROUND_SECONDS = 30, 0.5
 """How long the kernel and the shim may take from KILL to the exit record (streams are drained for 2 s at most)."""
@@ -67,8 +70,8 @@ async def send(entry: Entry, number: int, runtimes: Runtimes, exits: Exits, anno
     if ending and entry.container.state.status is Status.PAUSED:
         try:
             await runtime.resume(container)
-        except RuntimeFailure as error:
-            raise SystemFailure(f"cannot unpause container {container.id} to end it: {error}") from error
+        except RuntimeFailure as error:  # thawed by somebody else, or ended
+            log.info("container %s was to be thawed to end it: %s", container.id[:12], error)
         if entry.container.state.status is Status.PAUSED:
             entry.container = replace(entry.container, state=state.unpaused(entry.container.state))
             announcer(entry.container, "unpause")

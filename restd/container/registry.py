@@ -72,8 +72,8 @@ class Entry:
     """Gives back what the last run took: mounts, cgroups, the runtime's state."""
     unmounting: asyncio.Task[None] | None = None
     """The part of it that the removal has to wait for."""
-    restarting: bool = False
-    """Between the stop and the start of a `restart`: the end of an AutoRemove container isn't its removal."""
+    restarting: int = 0
+    """Restarts between their stop and their start: the end of an AutoRemove container isn't its removal then."""
 
 
 class Registry:

@@ -25,7 +25,7 @@ async def restart(
 ) -> None:
     """`timeout` and `signal` as in `stop`."""
     number = parse_signal(signal) if signal else None
-    entry.restarting = True
+    entry.restarting += 1
     try:
         if entry.container.state.running:
             await end(entry, timeout, number, runtimes, exits, announcer)
@@ -33,5 +33,5 @@ async def restart(
         with contextlib.suppress(NotModified):  # somebody else was quicker
             await starter.start(entry)
     finally:
-        entry.restarting = False
+        entry.restarting -= 1
     announcer(entry.container, "restart")

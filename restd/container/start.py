@@ -67,21 +67,29 @@ class Starter:
 
     async def start(self, entry: Entry) -> None:
         """Run the container. NotModified if it runs; on return its process does, or has ended already."""
-        async with entry.lock:
-            self._exits.notice(entry)
-            state.check_start(entry.container)
+        failure = None
+        while failure is None:
             await cleaned(entry)
-            state.check_start(entry.container)
-            try:
-                await self._run(entry)
-            except (EngineError, RuntimeFailure, OSError, ValueError) as error:
-                failure = failure_of(error, entry.container)
-                await self._failed(entry, failure)
-            else:
-                return
+            async with entry.lock:
+                self._exits.notice(entry)
+                state.check_start(entry.container)
+                if entry.cleaning is not None:  # it ran once more while we waited for the lock
+                    continue
+                failure = await self._attempt(entry)
+                if failure is None:
+                    return
         if entry.container.host_config.auto_remove:
-            await self._remover.finish(entry)
+            await self._remover.after_exit(entry)
         raise failure.error from failure.cause
+
+    async def _attempt(self, entry: Entry) -> Failure | None:
+        try:
+            await self._run(entry)
+            return None
+        except (EngineError, RuntimeFailure, OSError, ValueError) as error:
+            failure = failure_of(error, entry.container)
+            await self._failed(entry, failure)
+            return failure
 
     async def _run(self, entry: Entry) -> None:
         container = entry.container

@@ -80,6 +80,20 @@ def test_a_pause_that_comes_between_the_signal_and_the_end_is_undone(tmp_path: P
     asyncio.run(attempt())
 
 
+def test_a_container_that_somebody_else_thawed_dies_all_the_same(tmp_path: Path) -> None:
+    async def attempt() -> None:
+        room = Room(tmp_path)
+        entry, _ = await room.running()
+        await pause(entry, room.runtimes, room.records, room.announcer)
+        room.runtime.fail["resume"] = RuntimeFailure("container not paused")
+        await kill(entry, "box", "", room.runtimes, room.exits, room.announcer)
+        assert entry.container.state.exit_code == 137
+        await room.settle()
+        await room.close()
+
+    asyncio.run(attempt())
+
+
 def test_bad_signals_and_stopped_containers_are_refused(tmp_path: Path) -> None:
     async def attempt() -> None:
         room = Room(tmp_path)

@@ -175,6 +175,22 @@ def test_a_process_that_ended_before_the_reply_is_shown_as_ended(tmp_path: Path)
     asyncio.run(attempt())
 
 
+def test_a_start_during_the_removal_of_an_auto_remove_container_is_told(tmp_path: Path) -> None:
+    async def attempt() -> None:
+        room = Room(tmp_path)
+        entry, link = await room.running(host_config=replace(PLAIN, auto_remove=True))
+        link.write(0)
+        room.exits.notice(entry)
+        async with asyncio.timeout(5):
+            with pytest.raises(Conflict, match="marked for removal"):
+                await room.starter.start(entry)
+        await room.settle()
+        assert entry.removed.is_set()
+        await room.close()
+
+    asyncio.run(attempt())
+
+
 def test_a_working_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
     async def attempt() -> None:
         room = Room(tmp_path)
