@@ -32,7 +32,7 @@ def test_a_mount_that_cannot_be_made_is_refused_in_dockers_words(mount: Mount, w
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize("bind", ["/a/../etc:/x", "/a\0:/x", "/a:x", "/a:/x:fancy", "/a:/"])
+@pytest.mark.parametrize("bind", ["/a\0:/x", "/a:x", "/a:/x:fancy", "/a:/"])
 def test_a_bind_that_cannot_be_made_is_refused(bind: str) -> None:
     with pytest.raises(InvalidParameter):
         check_mounts(HostConfig(binds=(bind,)))
