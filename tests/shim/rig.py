@@ -249,7 +249,7 @@ class Rig:
         os.makedirs(bundle)
         os.makedirs(state, 0o700)
         root = busybox_root(self.folder)
-        oci = runtime_spec(root, arguments, tty=tty, cgroup=f"/shimtest/{name}", memory=memory)
+        oci = runtime_spec(root, arguments, tty=tty, cgroup=f"/{name}", memory=memory)
         write_file(f"{bundle}/config.json", json.dumps(oci).encode())
         spec = ProcessSpec(id=name, runtime=self.runtime, bundle=bundle, tty=tty, **options)
         container = Container(self, name, state, bundle, spec)
