@@ -11,7 +11,7 @@ FRAME_LIMIT = 256 << 10
 
 A Go copy loop makes 32 KiB. Frames get larger than 64 KiB only where that much waits in the pipe and is spliced: then
 a header for each 256 KiB is as fast as none at all (64 KiB: a third slower). Clients stand it: Go's stdcopy grows its
-buffer to a frame's size, docker-py reads by length, and docker-modem, which concatenates within a frame, has few pieces.
+buffer to a frame's size, docker-py reads by length, docker-modem concatenates few pieces.
 """
 _HEADER = struct.Struct(">BxxxI")
 

@@ -56,7 +56,8 @@ async def births(rig: Rig) -> None:
         alone.append(time.perf_counter() - began)
         subprocess.run([*rig.runtime, "delete", "--force", name], check=True)
     print(
-        f"create through a shim: {statistics.median(ours) * 1000:.1f} ms; runc alone: {statistics.median(alone) * 1000:.1f} ms"
+        f"create through a shim: {statistics.median(ours) * 1000:.1f} ms; "
+        f"runc alone: {statistics.median(alone) * 1000:.1f} ms"
     )
 
 
