@@ -85,6 +85,10 @@ class Restorer:
         except (EngineError, RuntimeFailure, OSError) as error:
             log.error("container %s could not be restored: %s", found.id, error)
             self._add_dead(found, f"could not be restored: {error}")
+        except Exception as error:
+            # Whatever is wrong with one, the others and the daemon must come up.
+            log.exception("container %s could not be restored", found.id)
+            self._add_dead(found, f"could not be restored: {error!r}")
 
     async def _one(self, found: Found) -> None:
         try:
