@@ -101,6 +101,22 @@ class Containers:
         self._exits.notice(entry)
         return entry
 
+    async def _settled(self, ref: str) -> Entry:
+        """As `_find`, but after the moment of a start: who has heard the process already finds it running."""
+        entry = self._find(ref)
+        if entry.beginning is not None:
+            await entry.beginning.wait()
+            self._exits.notice(entry)
+        return entry
+
+    def beginning(self, ref: str) -> bool:
+        """Whether a start is at the moment where its process may be heard and is not noted as running yet."""
+        return self._registry.find(ref).beginning is not None
+
+    async def settled(self, ref: str) -> None:
+        """Wait for the end of that moment."""
+        await self._settled(ref)
+
     async def create(self, request: CreateRequest) -> Created:
         """Make a container; nothing runs yet. On return it survives a power cut."""
         return await self._creator.create(request)
@@ -162,23 +178,25 @@ class Containers:
 
     async def stop(self, ref: str, timeout: int | None, signal: str) -> None:
         """Stop signal, then KILL after `timeout` seconds (None: the container's own; negative: never)."""
-        await stop(self._find(ref), timeout, signal, self._runtimes, self._exits, self._announcer)
+        await stop(await self._settled(ref), timeout, signal, self._runtimes, self._exits, self._announcer)
 
     async def restart(self, ref: str, timeout: int | None, signal: str) -> None:
         """Stop it if it runs, and start it."""
-        await restart(self._find(ref), timeout, signal, self._runtimes, self._exits, self._announcer, self._starter)
+        await restart(
+            await self._settled(ref), timeout, signal, self._runtimes, self._exits, self._announcer, self._starter
+        )
 
     async def kill(self, ref: str, signal: str) -> None:
         """Send a signal, KILL by default; returns after the end if the signal is KILL."""
-        await kill(self._find(ref), ref, signal, self._runtimes, self._exits, self._announcer)
+        await kill(await self._settled(ref), ref, signal, self._runtimes, self._exits, self._announcer)
 
     async def pause(self, ref: str) -> None:
         """Freeze all its processes."""
-        await pause(self._find(ref), self._runtimes, self._records, self._announcer)
+        await pause(await self._settled(ref), self._runtimes, self._records, self._announcer)
 
     async def unpause(self, ref: str) -> None:
         """Thaw them."""
-        await unpause(self._find(ref), self._runtimes, self._records, self._announcer)
+        await unpause(await self._settled(ref), self._runtimes, self._records, self._announcer)
 
     async def rename(self, ref: str, name: str) -> None:
         """Give it another name."""
@@ -186,7 +204,7 @@ class Containers:
 
     async def remove(self, ref: str, *, force: bool, volumes: bool, link: bool) -> None:  # noqa: ARG002 - no volumes yet
         """Remove it. With `force` also a running one. `volumes`: anonymous ones too; there are none yet."""
-        entry = self._find(ref)
+        entry = await self._settled(ref)
         self._remover.check(entry, ref, force=force, link=link)
         if entry.container.state.running:
             await kill_at_once(entry, self._runtimes, self._exits, self._announcer)
@@ -196,15 +214,15 @@ class Containers:
 
     async def resize(self, ref: str, height: int, width: int) -> None:
         """Set the size of its terminal."""
-        await resize(self._find(ref), height, width, self._announcer)
+        await resize(await self._settled(ref), height, width, self._announcer)
 
     async def top(self, ref: str, ps_args: str) -> Top:
         """Its processes, as the host's `ps` shows them."""
-        return await top(self._find(ref), ps_args, self._runtimes, self._announcer)
+        return await top(await self._settled(ref), ps_args, self._runtimes, self._announcer)
 
     async def logs(self, ref: str, query: LogQuery) -> LogStream:
         """Its log."""
-        return await read_logs(self._find(ref), query)
+        return await read_logs(await self._settled(ref), query)
 
     async def attach(self, ref: str, options: AttachOptions, connection: Connection, heads: Heads) -> None:
         """Join a client's connection to its streams. Raises before anything was written, or gives it away."""
@@ -212,11 +230,11 @@ class Containers:
 
     async def wait(self, ref: str, condition: str, connection: Connection, heads: Heads) -> WaitResult | None:
         """The result if it is known at once; else the connection is given away and None returned."""
-        return await wait(self._find(ref), condition, connection, heads, self._hangups)
+        return await wait(await self._settled(ref), condition, connection, heads, self._hangups)
 
     async def exec_create(self, ref: str, config: ExecConfig) -> str:
         """Prepare an exec; its id."""
-        return await self._execs.create(self._find(ref), config)
+        return await self._execs.create(await self._settled(ref), config)
 
     async def exec_start(
         self,

@@ -68,6 +68,8 @@ class Entry:
     exited: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while the container does not run; a start clears it."""
     removed: asyncio.Event = field(default_factory=asyncio.Event)
+    beginning: asyncio.Event | None = None
+    """There while the runtime lets the process run, set at the end: clients may hear the process before it is noted."""
     cleaning: asyncio.Task[None] | None = None
     """Gives back what the last run took: mounts, cgroups, the runtime's state."""
     unmounting: asyncio.Task[None] | None = None

@@ -106,12 +106,16 @@ class Starter:
         entry.exited.clear()
         # What the process writes from here on must not look older than the start: clients filter logs by it.
         at = now_ns()
+        entry.beginning = beginning = asyncio.Event()
         try:
             await runtime.start(container)
+            entry.container = replace(entry.container, state=state.running(started.pid, at), manually_stopped=False)
         except BaseException:
             await self._undo(entry, started)
             raise
-        entry.container = replace(entry.container, state=state.running(started.pid, at), manually_stopped=False)
+        finally:
+            entry.beginning = None
+            beginning.set()
         self._announce(entry.container, "start")
         self._exits.watch(entry, started.link)
         self._records.save_state(entry.container)

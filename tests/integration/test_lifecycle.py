@@ -6,6 +6,8 @@ import os
 import re
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -56,6 +58,26 @@ def test_starting_what_runs_and_stopping_what_does_not_is_not_modified(engine: E
     assert (reply.status, reply.body) == (304, b"")
     engine.post(f"/containers/{container}/stop", t=0)
     assert engine.ask("POST", f"/containers/{container}/stop").status == 304
+
+
+def test_who_has_heard_the_process_finds_it_running(engine: Engine, runtime: str) -> None:
+    """Output may reach a client before the engine has noted the start: the client's next call must not be refused."""
+    script = "trap 'exit 6' USR1; echo ready; while :; do sleep 0.05; done"
+    calls: list[Callable[[str], Any]] = [
+        lambda container: engine.post(f"/containers/{container}/kill", signal="USR1"),
+        lambda container: engine.exec(container, ["true"]),
+        lambda container: engine.get(f"/containers/{container}/top"),
+        lambda container: engine.state(container)["Running"] or pytest.fail("not running"),
+        lambda container: engine.post(f"/containers/{container}/stop", t=0),
+    ]
+    for call in calls * 2:
+        container = engine.create(["sh", "-c", script])
+        with engine.attach(container) as wire:
+            starter = threading.Thread(target=engine.start, args=(container,))
+            starter.start()
+            assert next(wire.frames()) == (1, b"ready\n")
+            call(container)
+            starter.join()
 
 
 def test_a_second_life(engine: Engine, runtime: str) -> None:

@@ -190,11 +190,12 @@ class ContainerRoutes:
 
     def inspect(self, glance: Glance) -> Reply | None:
         """All about one container, unless its sizes are asked for."""
-        if not glance.plain and glance.query.flag("size"):
+        if (not glance.plain and glance.query.flag("size")) or self._containers.beginning(glance.name):
             return None
         return self._rendered.inspect(self._containers.get(glance.name), glance.version)
 
     async def _inspect(self, call: Call) -> Outcome:
+        await self._containers.settled(call.name)
         reply = self.inspect(call)
         if reply is not None:
             return reply
