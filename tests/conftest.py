@@ -6,9 +6,11 @@ import gc
 import os
 import random
 import shutil
+import signal
 import string
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
@@ -20,6 +22,7 @@ from tests.docker_cli import DockerCli
 from tests.engine import KINDS, REPOSITORY, Engine, crun_can_run
 
 NAMES = string.digits + string.ascii_lowercase
+TEST_LIMIT = 180.0
 SESSION = pytest.StashKey[str]()
 FACTORY = pytest.StashKey["EngineFactory"]()
 
@@ -104,6 +107,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="not for the peer"))
             elif ours is not None:
                 item.add_marker(pytest.mark.skip(reason=f"dockerd: {ours.args[0]}"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """No test lasts longer than this, whatever it waits for."""
+    if item.get_closest_marker("root") is None or threading.current_thread() is not threading.main_thread():
+        return (yield)
+
+    def late(_signal: int, _frame: object) -> None:
+        raise TimeoutError(f"the test did not end within {TEST_LIMIT:g} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, TEST_LIMIT)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.hookimpl(wrapper=True)
