@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 OUTPUT_LIMIT = 1 << 20
+_REAP_SECONDS = 1.0
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 """What a program gets unless told otherwise. The daemon's own environment stays out: `NOTIFY_SOCKET` and
 `LISTEN_FDS`, for two, would make a runtime speak to the daemon's own service manager."""
@@ -50,8 +51,9 @@ async def run(
     try:
         try:
             async with asyncio.timeout(seconds):
-                await process.ended
+                await process.ended.wait()
         except TimeoutError:
+            await process.kill()
             raise ProgramTimeout(f"{os.path.basename(arguments[0])} did not end within {seconds:g} s") from None
         return process.completed()
     finally:
@@ -66,7 +68,8 @@ class _Process:
         self._limit = limit
         self._code: int | None = None
         self._kept: dict[int, bytearray] = {}
-        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self.ended = asyncio.Event()
+        self._closed = False
         out, out_end = os.pipe2(os.O_CLOEXEC)
         err, err_end = os.pipe2(os.O_CLOEXEC)
         given = _input(stdin)
@@ -116,9 +119,8 @@ class _Process:
         self._loop.remove_reader(self._pidfd)
         _, status = os.waitpid(self._pid, 0)
         self._code = os.waitstatus_to_exitcode(status)
-        if not self.ended.done():
-            self.ended.set_result(None)
-        else:
+        self.ended.set()
+        if self._closed:
             self._close_descriptors()
 
     def completed(self) -> Completed:
@@ -130,14 +132,24 @@ class _Process:
                 rounds -= 1
         return Completed(self._code, bytes(self._kept[self._out]), bytes(self._kept[self._err]))
 
+    async def kill(self) -> None:
+        """KILL, and wait a little for the end; what the kernel can't end at once is reaped later by the loop."""
+        self._send_kill()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_REAP_SECONDS):
+                await self.ended.wait()
+
+    def _send_kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
     def close(self) -> None:
         """Let go. A program that still runs is killed; the loop reaps it when the kernel is done with it."""
+        self._closed = True
         for descriptor in (self._out, self._err):
             self._loop.remove_reader(descriptor)
         if self._code is None:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-            self.ended.cancel()
+            self._send_kill()
         else:
             self._close_descriptors()
 
