@@ -255,7 +255,7 @@ class Execs:
             if news.what == "detach":
                 self._announce(entry.container, "exec_detach", execID=found.record.id)
         else:
-            if link.alive():  # the daemon lets go: a later one takes up the thread
+            if not await link.ended():  # the daemon lets go: a later one takes up the thread
                 return
         self._notice(entry, found)
         if found.record.running:

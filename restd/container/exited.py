@@ -82,7 +82,7 @@ class Exits:
                     log.warning("container %s: its log: %s", entry.container.id[:12], news.message)
         if entry.link is link:
             self.notice(entry)
-            if entry.container.state.running and not link.alive():
+            if entry.container.state.running and await link.ended():
                 await self.lost(entry, "its shim has died")
 
     def notice(self, entry: Entry) -> None:

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 REQUEST_SECONDS = 10.0
 """How long a shim may take to answer a request; it answers at once unless it is stopped."""
 NURSERY_SECONDS = 10.0
+ENDING_SECONDS = 5.0
 _SEND_BUFFER = 4 << 20
 _SO_SNDBUFFORCE = 32  # asm-generic/socket.h
 _REPLY_LIMIT = 64 << 10
@@ -66,6 +67,19 @@ class ShimLink:
         except (ShimGone, OSError):
             return False
         return int(fields[19]) == start and fields[0] not in (b"Z", b"X")
+
+    async def ended(self) -> bool:
+        """Whether the shim, which has let go of its FIFO, has ended.
+
+        The kernel closes a dying process's files before it shows the process as ended: it is given a moment.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + ENDING_SECONDS
+        while self.alive():
+            if self._closed or loop.time() > deadline:
+                return False
+            await asyncio.sleep(0.01)
+        return True
 
     def read_exit_record(self) -> ExitRecord | None:
         """The exit record, or None if there is none yet. One that can't be read says `unknown`."""

@@ -90,6 +90,9 @@ class Shim:
     def alive(self) -> bool:
         return True
 
+    async def ended(self) -> bool:
+        return not self.alive()
+
     def close(self) -> None:
         self.closed = True
 

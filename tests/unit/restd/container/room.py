@@ -52,6 +52,9 @@ class Link:
     def alive(self) -> bool:
         return self.living
 
+    async def ended(self) -> bool:
+        return not self.alive()
+
     def read_exit_record(self) -> ExitRecord | None:
         try:
             return decode(ExitRecord, Path(self.state, EXIT_RECORD).read_bytes())

@@ -38,6 +38,17 @@ def test_a_pid_that_was_given_to_another_process_is_not_the_shim(tmp_path: Path)
     assert not link(tmp_path).alive()
 
 
+def test_a_shim_that_is_just_ending_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel closes its files, and so ends the news, before it shows the process as ended."""
+    shim = link(tmp_path)
+    answers = iter([True, True, False])
+    monkeypatch.setattr(shim, "alive", lambda: next(answers))
+    assert asyncio.run(shim.ended())
+    monkeypatch.setattr(shim, "alive", lambda: True)
+    shim.close()
+    assert not asyncio.run(shim.ended())
+
+
 def test_an_exit_nobody_told_of_is_news_too(tmp_path: Path) -> None:
     (tmp_path / protocol.EXIT_RECORD).write_bytes(protocol.encode(ExitRecord(3, 9)))
     assert asyncio.run(news_of(link(tmp_path))) == [News("exit")]
