@@ -73,7 +73,7 @@ def test_resize_before_and_after_the_program_looks(engine: Engine, runtime: str)
 def test_the_console_size_is_there_from_the_start(engine: Engine, runtime: str) -> None:
     container = engine.running()
     # crun has no size for an exec's terminal: it comes from outside, in the first moment.
-    script = "stty size" if runtime == "runc" else "until stty size; do sleep 0.01; done 2>/dev/null"
+    script = "stty size" if runtime == "runc" else 'until [ "$(stty size 2>/dev/null)" ]; do :; done; stty size'
     command = ["sh", "-c", script]
     created = engine.prepare_exec(container, command, Tty=True, ConsoleSize=[44, 122])
     with engine.start_exec(created, Tty=True) as wire:
