@@ -6,10 +6,10 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from shim import folder, process
-from shim.loop import READ, Loop, Timer
+from shim import midwife, process
+from shim.loop import READ, Loop
+from shim.midwife import Report
 from shim.protocol import ProcessSpec
 from shim.stdio import resize
 from shim.streams import Streams
@@ -17,23 +17,14 @@ from shim.streams import Streams
 _CONSOLE_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """`pid` of the first process; or 0, with `kind` and `message` as in `protocol.Born`."""
-
-    pid: int = 0
-    kind: str = ""
-    message: str = ""
-
-
 class Creation:
-    """One call of the runtime. Connects the container's stdio to `streams`; `on_done(outcome)` is called once.
+    """One call of the runtime. Connects the container's stdio to `streams`; `on_done(report)` is called once.
 
-    Its owner reaps children and tells of the runtime's end with `ended`.
+    Its owner reaps children and tells of the end of `caller`, the child that calls the runtime, with `ended`.
     """
 
     def __init__(
-        self, loop: Loop, spec: ProcessSpec, state: str, streams: Streams, on_done: Callable[[Outcome], None]
+        self, loop: Loop, spec: ProcessSpec, state: str, streams: Streams, on_done: Callable[[Report], None]
     ) -> None:
         self._loop = loop
         self._spec = spec
@@ -41,63 +32,48 @@ class Creation:
         self._streams = streams
         self._on_done = on_done
         self._console: socket.socket | None = None
-        self._timer: Timer | None = None
-        self._timed_out = False
-        self.runtime = 0
+        self._report = -1
+        self.caller = 0
 
     def begin(self) -> None:
-        """Start the runtime. OSError if that can't be done."""
-        spec = self._spec
-        if spec.exec_id:
-            folder.write(process.PROCESS_JSON, process.process_document(spec))
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(process.RUNTIME_LOG)  # of an earlier start
+        """Send for the runtime. OSError if that can't be done."""
         theirs: list[int] = []
         self._streams.brake(self._working)  # until the container is there, what comes is the runtime's own
+        self._report, report = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            stdio = self._terminal_stdio(theirs) if spec.tty else self._pipes(theirs)
-            self.runtime = process.spawn(process.arguments(spec, self._state, os.getpid()), stdio)
+            stdio = self._terminal_stdio(theirs) if self._spec.tty else self._pipes(theirs)
+            self.caller = midwife.send(self._spec, self._state, stdio, report)
         finally:
-            for descriptor in theirs:
+            for descriptor in (*theirs, report):
                 os.close(descriptor)
-        self._timer = self._loop.later(spec.start_timeout, self._too_slow)
 
-    def ended(self, status: int) -> None:
-        """The runtime has ended with the wait status `status`."""
-        self.runtime = 0
-        if self._timer is not None:
-            self._timer.cancel()
+    def ended(self) -> None:
+        """The child that called the runtime has ended, and the runtime with it."""
+        self.caller = 0
         if self._console is not None:
             with contextlib.suppress(BlockingIOError):
                 self._accept_master(READ)  # it may have connected and ended in one turn of the loop
             self._close_console()
-        outcome = self._outcome(status)
-        if outcome.pid:
+        report = self._checked(midwife.read_report(self._report))
+        os.close(self._report)
+        if report.pid:
             self._streams.unbrake(self._working)
-        self._on_done(outcome)
+        self._on_done(report)
 
     def _working(self) -> bool:
         return True
 
-    def _outcome(self, status: int) -> Outcome:
-        if self._timed_out:
-            return Outcome(0, "timeout", f"the runtime did not finish within {self._spec.start_timeout:g} s")
-        if status != 0:
-            code = os.waitstatus_to_exitcode(status)
-            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-            said = self._streams.unread_error() if not self._spec.tty else ""
-            message = process.runtime_error() or said or f"{self._spec.runtime[0]} {how}"
-            return Outcome(0, process.error_kind(message), message)
-        if self._spec.tty and self._streams.master < 0 and not self._streams.had_terminal:
-            return Outcome(0, "runtime", "the runtime sent no terminal")
-        try:
-            return Outcome(process.read_pid())
-        except (OSError, ValueError) as error:
-            return Outcome(0, "runtime", f"the runtime left no pid: {error}")
-
-    def _too_slow(self) -> None:
-        self._timed_out = True
-        process.kill_group(self.runtime)
+    def _checked(self, report: Report) -> Report:
+        """The report, completed by what only the shim can see: the runtime's plain words, the terminal."""
+        if report.pid:
+            if self._spec.tty and self._streams.master < 0 and not self._streams.had_terminal:
+                return Report(kind="runtime", message="the runtime sent no terminal")
+            return report
+        if report.kind == "timeout":
+            return report
+        said = self._streams.unread_error() if not (self._spec.tty or report.message) else ""
+        message = report.message or said or report.how
+        return Report(kind=process.error_kind(message) if report.how else "runtime", message=message)
 
     def _pipes(self, theirs: list[int]) -> process.Stdio:
         if self._streams.sink is None:

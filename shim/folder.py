@@ -26,13 +26,18 @@ def write(path: str, data: bytes, *, sync: bool = False) -> None:
         os.close(descriptor)
 
 
-def read_text(path: str, limit: int = 16384) -> str:
-    """The beginning of a file, as of /proc: `limit` bytes at most."""
+def read(path: str, limit: int) -> bytes:
+    """The beginning of a file: `limit` bytes at most."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.read(descriptor, limit).decode("utf-8", "replace")
+        return os.read(descriptor, limit)
     finally:
         os.close(descriptor)
+
+
+def read_text(path: str, limit: int = 16384) -> str:
+    """The beginning of a text file, as of /proc."""
+    return read(path, limit).decode("utf-8", "replace")
 
 
 def write_record(record: ExitRecord) -> None:
@@ -47,19 +52,18 @@ def start_time(pid: int) -> int:
     return int(read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()[19])
 
 
-def begin() -> None:
-    """Clear away what an earlier life in the same folder has left, and say who the shim is."""
+def begin(shim: int) -> int:
+    """Clear away what an earlier life in the same folder has left, and say who the shim is; its start time."""
     for name in (protocol.EXIT_RECORD, protocol.PID_FILE):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
-    own = os.getpid()
-    write(protocol.SHIM_PID_FILE, b"%d %d\n" % (own, start_time(own)))
+    start = start_time(shim)
+    write(protocol.SHIM_PID_FILE, b"%d %d\n" % (shim, start))
+    return start
 
 
 def open_exit_fifo() -> int:
-    """The FIFO for news, made if need be, open both ways: writing never blocks, and no reader is ever missing."""
-    with contextlib.suppress(FileExistsError):
-        os.mkfifo(protocol.EXIT_FIFO, 0o600)
+    """The FIFO for news, which the daemon has made, open both ways: a write never blocks or misses a reader."""
     return os.open(protocol.EXIT_FIFO, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
 
 

@@ -26,8 +26,9 @@ _NAMED = {
 _BACKSLASH_FIRST = ord("\\").__ne__  # the other replacements bring backslashes in
 _PLAIN = bytes(code for code in range(0x20, 0x80) if code not in _NAMED) + b"\n"
 _HIGH = bytes(range(0x80, 0x100))
-_FEW = 8  # kinds of bytes to escape: for more, quoting line by line is cheaper than a pass for each kind,
-_DENSE = 8  # and so it is when more than one byte in so many is to be escaped
+# Quoting line by line is cheaper than a pass for each kind of byte that is to be escaped: in MANY bytes with more than
+# a FEW kinds, or with one such byte in DENSE.
+_MANY, _FEW, _DENSE = 4096, 8, 8
 _SEPARATORS = (("\u2028".encode(), b"\\u2028"), ("\u2029".encode(), b"\\u2029"))
 _BATCH = 8
 
@@ -193,7 +194,7 @@ def _escape(data: bytes) -> bytes:
     if not odd.isascii():
         odd = odd.translate(None, _HIGH)
     kinds = set(odd)
-    if len(kinds) > _FEW or len(odd) * _DENSE > len(data):
+    if len(data) >= _MANY and (len(kinds) > _FEW or len(odd) * _DENSE > len(data)):
         quoted = [encode_basestring(line)[1:-1] for line in data.decode("latin-1").split("\n")]
         data = "\n".join(quoted).encode("latin-1")
         kinds = set(b"<>&")

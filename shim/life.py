@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import time
 
 from shim import folder, oom, process, protocol
 from shim.bell import Bell
 from shim.clients import Clients
 from shim.control import Control, Refused, Request
-from shim.creation import Creation, Outcome
+from shim.creation import Creation
 from shim.jsonlog import Clock, Encoder
 from shim.logfile import LogFile
 from shim.loop import READ, Loop
+from shim.midwife import Report
 from shim.protocol import Attach, Birth, Born, ExitRecord, News, ProcessSpec, Wait
 from shim.stdio import resize
 from shim.streams import Streams
@@ -26,12 +26,12 @@ _ORDER_STEP = 0.005
 class Shim:
     """Everything of one shim. The working directory is its folder, `state`; it runs until `run` returns.
 
-    `reply` is the daemon's end of the birth; `endings` come from `jsonlog.message_endings`.
+    `reply` is the descriptor of the birth's reply socket; `endings` come from `jsonlog.message_endings`.
     """
 
-    def __init__(self, spec: ProcessSpec, state: str, reply: socket.socket, endings: list[bytes]) -> None:
+    def __init__(self, spec: ProcessSpec, state: str, reply: int, endings: list[bytes]) -> None:
         self._spec = spec
-        self._reply: socket.socket | None = reply
+        self._reply = reply
         self._loop = loop = Loop(folder.note)
         self._fifo = folder.open_exit_fifo()
         self._bell = Bell(loop)
@@ -69,17 +69,15 @@ class Shim:
             self._stillborn("runtime", f"{self._spec.runtime[0]}: {error.strerror}")
         self._loop.run()
 
-    def _created(self, outcome: Outcome) -> None:
-        if not outcome.pid:
-            self._stillborn(outcome.kind, outcome.message)
+    def _created(self, report: Report) -> None:
+        if not report.pid:
+            self._stillborn(report.kind, report.message)
             return
-        self._pid = outcome.pid
-        own = os.getpid()
-        self._answer(Born(ok=True, pid=self._pid, shim_pid=own, shim_start=folder.start_time(own)))
-        if self._spec.watch_oom:
-            with contextlib.suppress(OSError):  # it has ended already, or its cgroup has no memory controller
-                if (found := oom.find(folder.read_text(f"/proc/{self._pid}/cgroup"))) is not None:
-                    self._oom = oom.Watch(self._loop, *found, self._oom_noticed)
+        self._pid = report.pid
+        self._answer(protocol.born(report.pid, os.getpid(), report.shim_start))
+        if report.oom_file:
+            with contextlib.suppress(OSError):  # it has ended already
+                self._oom = oom.Watch(self._loop, report.oom_file, report.unified, self._oom_noticed)
         if self._pid in self._strangers:
             self._exited(self._strangers[self._pid])
         else:
@@ -106,12 +104,12 @@ class Shim:
 
         self._loop.watch(descriptor, READ, gone)
 
-    def _answer(self, born: Born) -> None:
-        if self._reply is not None:
+    def _answer(self, born: bytes) -> None:
+        if self._reply >= 0:
             with contextlib.suppress(OSError):  # the daemon has died: the container stays, a later one finds it
-                self._reply.send(protocol.encode(born))
-            self._reply.close()
-            self._reply = None
+                os.write(self._reply, born)
+            os.close(self._reply)
+            self._reply = -1
 
     def _stillborn(self, kind: str, message: str) -> None:
         """No container: leave no process, tell the clients (of an exec) and the daemon, end."""
@@ -120,7 +118,7 @@ class Shim:
         if is_exec:
             self._clients.say(f"OCI runtime exec failed: {message}: unknown\r\n")
         self._conclude(ExitRecord(process.exit_code_of(kind), time.time_ns()), write=is_exec)
-        self._answer(Born(ok=False, shim_pid=os.getpid(), kind=kind, message=message))
+        self._answer(protocol.encode(Born(ok=False, shim_pid=os.getpid(), kind=kind, message=message)))
         self._farewell()
 
     # -- requests ------------------------------------------------------------------------------------------------
@@ -189,7 +187,7 @@ class Shim:
     # -- the end -------------------------------------------------------------------------------------------------
 
     def _reap(self) -> None:
-        """Collect every child: the runtime, the process itself, and orphans that came to us."""
+        """Collect every child: who called the runtime, the process itself, and orphans that came to us."""
         found: dict[int, int] = {}
         with contextlib.suppress(ChildProcessError):
             while True:
@@ -199,9 +197,8 @@ class Shim:
                 found[pid] = status
         if not self._pid and self._record is None:
             self._strangers |= found  # the process may end as fast as its runtime
-        runtime = self._creation.runtime
-        if runtime and runtime in found:
-            self._creation.ended(found[runtime])
+        if self._creation.caller in found:
+            self._creation.ended()
         elif self._pid and self._pid in found:
             self._exited(found[self._pid])
 
@@ -271,22 +268,22 @@ def _record(status: int | None, at: int, killed: bool) -> ExitRecord:
     return ExitRecord(code if code >= 0 else 128 - code, at, killed)
 
 
-def begin(birth: Birth, spec: ProcessSpec, descriptors: list[int], endings: list[bytes]) -> None:
+def begin(birth: Birth, spec: ProcessSpec, reply: int, descriptors: list[int], endings: list[bytes]) -> None:
     """What a fresh shim does: go to its folder, live. Never raises; what fails is in the answer and in shim-log.json.
 
-    `descriptors`: the reply socket, then the connections of the birth's attaches and waits.
+    `descriptors`: the connections of the birth's attaches, then of its waits.
     """
-    reply = socket.socket(fileno=descriptors[0])
     try:
         os.chdir(birth.state)
-        folder.begin()
         shim = Shim(spec, birth.state, reply, endings)
     except (OSError, ValueError, TypeError) as error:
         folder.note(error)
         with contextlib.suppress(OSError):
-            reply.send(protocol.encode(Born(ok=False, kind="runtime", message=f"the shim could not start: {error}")))
+            os.write(
+                reply, protocol.encode(Born(ok=False, kind="runtime", message=f"the shim could not start: {error}"))
+            )
         return
     try:
-        shim.run(birth, descriptors[1:])
+        shim.run(birth, descriptors)
     except Exception as error:
         folder.note(error)

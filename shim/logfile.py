@@ -16,8 +16,9 @@ _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 class LogFile:
     """A json-file log. `on_growth` is called after each append or rotation, `on_trouble(text)` once when writing fails.
 
-    A full disk never stops the container: messages that can't be written are dropped and counted, and as soon as there
-    is room again a message says how many. A file never ends in part of a message.
+    The file, which the daemon has made, is opened at the first message. A full disk never stops the container: messages
+    that can't be written are dropped and counted, and as soon as there is room again a message says how many. A file
+    never ends in part of a message.
     """
 
     def __init__(
@@ -32,7 +33,6 @@ class LogFile:
         self._descriptor = -1
         self._on_growth = on_growth
         self._on_trouble = on_trouble
-        self._open()
 
     def append(self, stream: int, chunk: bytes) -> None:
         """Record `chunk`; what is not a whole message yet waits."""
@@ -83,6 +83,9 @@ class LogFile:
     def _write_rotating(self, data: bytes) -> None:
         """Write whole messages; on failure `_unwritten` says how many did not make it."""
         limit = self.spec.max_size
+        if self._descriptor < 0:
+            self._unwritten = data.count(b"\n")
+            self._open()
         while data:
             self._unwritten = 0
             room = max(0, limit - self.size) if limit > 0 else -1

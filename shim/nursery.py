@@ -18,23 +18,29 @@ from collections.abc import Callable
 import prctl
 
 from shim import folder, jsonlog, life, protocol
-from shim.loop import catch_children
 from shim.protocol import Birth, Born, ProcessSpec
 from shim.rehearsal import fill_holes, rehearse
 
 PACKET_LIMIT = 1 << 20
 """Bytes of one Birth: early input and response heads of a few clients."""
+SPEC_LIMIT = 8 << 20
+"""Bytes of process.json: an exec's arguments and environment are in it."""
 DESCRIPTOR_LIMIT = 253
 """Descriptors of one packet (SCM_MAX_FD)."""
+_INT_SIZE = 4
 TITLE = "isula-rest-shim"
 
 
 def serve(control: socket.socket) -> None:
-    """Fork a shim for each packet on `control` until it closes. In a shim this returns when the shim's life is over."""
+    """Fork a shim for each packet on `control` until it closes.
+
+    Between births this process does next to nothing: each page that it writes to is no longer shared with the shims
+    born before. So it only looks whether there is a packet, and leaves the reading to the new shim.
+    """
     endings = jsonlog.message_endings()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # meant for the daemon, which closes the socket; a shim outlives them
-    catch_children()
+    signal.signal(signal.SIGCHLD, _reaper(os.getpid()))
     sys._clear_type_cache()  # full of what imports looked up: each later entry would touch the evicted one's name
     rehearse(endings)
     gc.collect()
@@ -43,64 +49,85 @@ def serve(control: socket.socket) -> None:
     gc.freeze()
     while True:
         try:
-            data, descriptors, flags, _ = socket.recv_fds(
-                control, PACKET_LIMIT, DESCRIPTOR_LIMIT, socket.MSG_CMSG_CLOEXEC
-            )
-        except InterruptedError:
-            continue
+            if not control.recv(1, socket.MSG_PEEK):
+                return
         except OSError:
             return
-        if not data:
-            return
-        if descriptors:
-            _birth(control, data, descriptors, flags, endings)
-            for descriptor in descriptors:
-                os.close(descriptor)
+        taken, taking = os.pipe2(os.O_CLOEXEC)
+        try:
+            if os.fork() == 0:
+                _leave(_begin, control, taking, endings)
+        except OSError as error:
+            _refuse(control, f"the shim could not be forked: {error}")
+        os.close(taking)
+        os.read(taken, 1)  # the end of file: the shim has taken the packet
+        os.close(taken)
 
 
-def _birth(control: socket.socket, data: bytes, descriptors: list[int], flags: int, endings: list[bytes]) -> None:
-    """Read the orders, then fork twice, so that the shim is nobody's child but init's.
+def _reaper(nursery: int) -> Callable[[int, object], None]:
+    """A handler of SIGCHLD that reaps shims in the nursery; in a shim, which inherits it, it wakes the loop."""
 
-    Whatever can be done before the fork is done here: the pages that it writes to are then shared.
-    """
+    def ended(_signal: int, _frame: object) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while os.getpid() == nursery and os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+    return ended
+
+
+def _take(control: socket.socket) -> tuple[bytes, list[int], int]:
+    """One packet: its bytes, descriptors and flags."""
+    data, extra, flags, _ = control.recvmsg(
+        PACKET_LIMIT, socket.CMSG_SPACE(DESCRIPTOR_LIMIT * _INT_SIZE), socket.MSG_CMSG_CLOEXEC
+    )
+    descriptors: list[int] = []
+    for _, _, content in extra:  # nothing but SCM_RIGHTS comes through this socket
+        descriptors += memoryview(content).cast("i").tolist()
+    return data, descriptors, flags
+
+
+def _begin(control: socket.socket, taking: int, endings: list[bytes]) -> None:
+    """A shim's first steps: its orders, a session of its own, its name."""
+    data, descriptors, flags = _take(control)
+    os.close(taking)
+    os.close(control.fileno())
+    if not descriptors:
+        return
     try:
         if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
             raise ValueError("the birth's packet is too large")
         birth = protocol.decode(Birth, data)
-        with open(f"{birth.state}/{protocol.PROCESS_FILE}", "rb") as file:
-            spec = protocol.decode(ProcessSpec, file.read())
-        middle = os.fork()
-    except (OSError, ValueError, TypeError) as error:
-        _refuse(descriptors[0], f"the shim could not start: {error}")
-        return
-    if middle == 0:
-        _leave(lambda: _second_fork(control, birth, spec, descriptors, endings))
-    os.waitpid(middle, 0)
-
-
-def _refuse(descriptor: int, reason: str) -> None:
-    with socket.socket(fileno=os.dup(descriptor)) as reply, contextlib.suppress(OSError):
-        reply.send(protocol.encode(Born(ok=False, kind="runtime", message=reason)))
-
-
-def _second_fork(
-    control: socket.socket, birth: Birth, spec: ProcessSpec, descriptors: list[int], endings: list[bytes]
-) -> None:
-    os.setsid()
-    if os.fork() == 0:
-        control.close()
+        spec = protocol.decode(ProcessSpec, folder.read(f"{birth.state}/{protocol.PROCESS_FILE}", SPEC_LIMIT))
+        os.setsid()
         os.dup2(0, 2)
         os.umask(0o022)
         prctl.set_child_subreaper(1)
         prctl.set_name(TITLE)
         prctl.set_proctitle(f"{TITLE} {os.path.basename(birth.state)}")
-        life.begin(birth, spec, descriptors, endings)
+    except (OSError, ValueError, TypeError) as error:
+        _answer(descriptors[0], f"the shim could not start: {error}")
+        return
+    life.begin(birth, spec, descriptors[0], descriptors[1:], endings)
 
 
-def _leave(task: Callable[[], None]) -> None:
+def _refuse(control: socket.socket, reason: str) -> None:
+    """Take a packet and say no."""
+    _, descriptors, _ = _take(control)
+    if descriptors:
+        _answer(descriptors[0], reason)
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def _answer(reply: int, reason: str) -> None:
+    with contextlib.suppress(OSError):
+        os.write(reply, protocol.encode(Born(ok=False, kind="runtime", message=reason)))
+
+
+def _leave(task: Callable[..., None], *arguments: object) -> None:
     """Run `task` in a forked process and end the process, whatever happens: it must never return into the server."""
     try:
-        task()
+        task(*arguments)
     except BaseException as error:
         folder.note(error)
     finally:

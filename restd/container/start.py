@@ -37,6 +37,8 @@ from restd.runtime.base import RuntimeFailure, Started
 from restd.runtime.dispatch import Runtimes
 from shim.protocol import ProcessSpec, Wait
 
+_LOG_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+
 
 class Starter:
     """Starts containers."""
@@ -137,6 +139,8 @@ class Starter:
             )
         }
         files = write_network_files(container, self._config, joined["network"])
+        if container.log_path:
+            os.close(os.open(container.log_path, _LOG_FLAGS, 0o640))
         make_sources(container.host_config)
         _check_working_dir(rootfs, container.config.working_dir)
         donor = joined["ipc"]

@@ -258,6 +258,8 @@ class Nursery:
         packet = protocol.encode(Birth(state, list(attaches), list(waits)))
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{state}/{protocol.SHIM_PID_FILE}")  # of an earlier life
+        with contextlib.suppress(OSError):  # it is there; or the folder is not, and the shim will say so
+            os.mkfifo(f"{state}/{protocol.EXIT_FIFO}", 0o600)
         try:
             async with asyncio.timeout(timeout):
                 data = await self._ask(packet, descriptors)

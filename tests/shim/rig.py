@@ -255,6 +255,8 @@ class Rig:
         container = Container(self, name, state, bundle, spec)
         wanted = log or LogSpec()
         container.spec = spec = replace(spec, log=wanted if keep_log_path else replace(wanted, path=container.log))
+        if not keep_log_path:
+            write_file(container.log, b"")
         self.containers.append(container)
         container.born, container.link = await self.birth(state, spec, attaches, waits)
         assert container.born.ok is not expect_failure, container.born

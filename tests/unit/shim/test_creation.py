@@ -7,30 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from shim.creation import Creation, Outcome
+from shim.creation import Creation
+from shim.folder import start_time
+from shim.midwife import Report
 from shim.protocol import ProcessSpec
 from shim.streams import Streams
 from tests.unit.shim.sockets import Bench
 
+START = start_time(os.getpid())
 
-def outcome(bench: Bench, script: str, folder: Path, **options: float) -> Outcome:
+
+def outcome(bench: Bench, script: str, folder: Path, **options: float) -> Report:
     program = folder / "runtime"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
-    found: list[Outcome] = []
+    found: list[Report] = []
     spec = ProcessSpec("id", [str(program)], "/", **options)  # type: ignore[arg-type]  # numbers only
     streams = Streams(bench.loop, None, lambda: None)
     creation = Creation(bench.loop, spec, str(folder), streams, found.append)
     creation.begin()
-    status = 0
-
-    def ended() -> bool:
-        nonlocal status
-        pid, status = os.waitpid(creation.runtime, os.WNOHANG)
-        return pid != 0
-
-    bench.step(ended)
-    creation.ended(status)
+    bench.step(lambda: os.waitpid(creation.caller, os.WNOHANG)[0] != 0)
+    creation.ended()
     streams.close()
     return found[0]
 
@@ -38,14 +35,14 @@ def outcome(bench: Bench, script: str, folder: Path, **options: float) -> Outcom
 @pytest.mark.parametrize(
     ("script", "wanted"),
     [
-        ("echo 4321 > pid", Outcome(4321)),
-        ("echo plain words >&2; exit 1", Outcome(0, "runtime", "plain words")),
-        ("true", Outcome(0, "runtime", "the runtime left no pid: [Errno 2] No such file or directory: 'pid'")),
+        ("echo 4321 > pid", Report(4321, START)),
+        ("echo plain words >&2; exit 1", Report(kind="runtime", message="plain words")),
+        ("true", Report(kind="runtime", message="the runtime left no pid: [Errno 2] No such file or directory: 'pid'")),
     ],
     ids=["a pid", "plain words", "nothing"],
 )
 def test_a_runtime_leaves_a_pid_or_a_reason(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, wanted: Outcome
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, wanted: Report
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert outcome(bench, script, tmp_path) == wanted
@@ -55,10 +52,10 @@ def test_the_json_log_comes_before_plain_words(bench: Bench, tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     log = '{"level":"error","msg":"permission denied"}'
     script = f"echo plain >&2; echo '{log}' > runtime-log.json; exit 1"
-    assert outcome(bench, script, tmp_path) == Outcome(0, "not-executable", "permission denied")
+    assert outcome(bench, script, tmp_path) == Report(kind="not-executable", message="permission denied")
 
 
 def test_a_runtime_that_is_too_slow_is_killed(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     found = outcome(bench, "sleep 100", tmp_path, start_timeout=0.05)
-    assert found == Outcome(0, "timeout", "the runtime did not finish within 0.05 s")
+    assert found == Report(kind="timeout", message="the runtime did not finish within 0.05 s")

@@ -20,7 +20,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_new_life_begins_without_the_record_of_the_last() -> None:
     folder.write_record(ExitRecord(3, 1))
     folder.write(protocol.PID_FILE, b"1")
-    folder.begin()
+    folder.begin(os.getpid())
     assert sorted(os.listdir()) == [protocol.SHIM_PID_FILE]
     pid, start = folder.read_text(protocol.SHIM_PID_FILE).split()
     assert int(pid) == os.getpid()
@@ -57,6 +57,7 @@ def test_notes_in_a_folder_that_is_gone_are_no_error(tmp_path: Path) -> None:
 
 
 def test_news_stay_in_the_fifo_for_whoever_comes_later() -> None:
+    os.mkfifo(protocol.EXIT_FIFO)
     kept = folder.open_exit_fifo()
     os.write(kept, b"news\n")
     reader = os.open(protocol.EXIT_FIFO, os.O_RDONLY | os.O_NONBLOCK)

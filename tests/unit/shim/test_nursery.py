@@ -9,13 +9,14 @@ from shim import nursery, protocol
 from shim.protocol import Born
 
 
-def test_a_refusal_answers_on_a_copy_of_the_reply_socket() -> None:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with ours, theirs:
-        nursery._refuse(theirs.fileno(), "because")
-        answer = protocol.decode(Born, ours.recv(999))
+def test_a_refusal_takes_the_packet_and_answers_on_its_reply_socket() -> None:
+    control, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    reply, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with control, ours, reply, theirs:
+        socket.send_fds(ours, [b"{}"], [theirs.fileno()])
+        nursery._refuse(control, "because")
+        answer = protocol.decode(Born, reply.recv(999))
         assert (answer.ok, answer.kind, answer.message) == (False, "runtime", "because")
-        os.fstat(theirs.fileno())
 
 
 def test_it_ends_when_its_control_socket_closes() -> None:
