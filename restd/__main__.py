@@ -5,6 +5,7 @@ gunicorn's master holds the listening sockets and one worker; the worker holds t
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import resource
@@ -76,6 +77,9 @@ class Daemon(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             for host in self.config.hosts:
                 give_to_group(host.removeprefix("unix://"), self.config.group)
         log.info("isula-restd %s listening at %s", __version__, ", ".join(self.config.hosts))
+        # The worker is a fork: pages that the collector does not write to stay shared with it.
+        gc.collect()
+        gc.freeze()
 
 
 def main() -> None:

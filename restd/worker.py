@@ -45,7 +45,10 @@ class EngineWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
     async def _serve(self) -> None:
         # Imported here, not at the top: see the module's docstring.
         from restd.app import Application
+        from restd.lib.memory import one_arena, settle
         from restd.lib.tasks import TaskGroup
+
+        one_arena()
 
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -62,6 +65,7 @@ class EngineWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             if starting.done():
                 starting.result()
                 self.booted = True
+                settle()
                 _notify(f"READY=1\nMAINPID={self.ppid}\n")
                 await stopping
         finally:
