@@ -43,7 +43,7 @@ class Daemon(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "backlog": 2048,
             "control_socket_disable": True,
             "worker_tmp_dir": self.config.state,
-            "loglevel": "info" if self.config.log_level == "debug" else "warning",
+            "logger_class": "restd.master_log.MasterLog",
             "pidfile": self.config.pidfile or None,
             "when_ready": self._when_ready,
         }

@@ -13,8 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # A room may import from rooms of a lower rank. Rooms of the same rank are peers and never meet.
 RANK = {
-    "__main__": 6,
-    "worker": 6,
+    "__main__": 7,
+    "master_log": 6,
+    "worker": 7,
+    "serving": 6,
     "app": 5,
     "api": 4,
     "cri": 4,
