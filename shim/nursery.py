@@ -68,8 +68,10 @@ def _reaper(nursery: int) -> Callable[[int, object], None]:
     """A handler of SIGCHLD that reaps shims in the nursery; in a shim, which inherits it, it wakes the loop."""
 
     def ended(_signal: int, _frame: object) -> None:
+        if os.getpid() != nursery:
+            return
         with contextlib.suppress(ChildProcessError):
-            while os.getpid() == nursery and os.waitpid(-1, os.WNOHANG)[0]:
+            while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
 
     return ended
@@ -99,8 +101,6 @@ def _begin(control: socket.socket, taking: int, endings: list[bytes]) -> None:
         birth = protocol.decode(Birth, data)
         spec = protocol.decode(ProcessSpec, folder.read(f"{birth.state}/{protocol.PROCESS_FILE}", SPEC_LIMIT))
         os.setsid()
-        os.dup2(0, 2)
-        os.umask(0o022)
         prctl.set_child_subreaper(1)
         prctl.set_name(TITLE)
         prctl.set_proctitle(f"{TITLE} {os.path.basename(birth.state)}")
@@ -141,6 +141,8 @@ def main(arguments: list[str]) -> None:
     _normal_oom_score()
     control = socket.socket(fileno=descriptor)
     control.set_inheritable(False)
+    os.dup2(0, 2)  # whatever could go wrong while importing has: from here on there is shim-log.json
+    os.umask(0o022)
     serve(control)
 
 

@@ -38,7 +38,7 @@ def kills(text: str) -> int:
 
 
 class Watch:
-    """Watches one container's cgroup. `on_oom` is called at each kill that is noticed in time."""
+    """Watches the fresh cgroup of one container. `on_oom` is called at each kill that is noticed in time."""
 
     def __init__(self, loop: Loop, file: str, unified: bool, on_oom: Callable[[], None]) -> None:
         self._loop = loop
@@ -46,7 +46,6 @@ class Watch:
         self._seen = 0
         self._event = -1
         self._file = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-        self._seen = self._kills()
         if unified:
             loop.watch(self._file, URGENT, self._changed)
             return
