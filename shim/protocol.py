@@ -21,8 +21,8 @@ that the shim is gone. The exit record is on disk, fsynced, before the `exit` ne
 Versions: `VERSION` is in `process.json`, in every request and in `state.json`. A shim answers requests of its own and
 of lower versions; a daemon talks to shims of its own and of lower versions down to `OLDEST`.
 
-`Birth`, `ProcessSpec` and `LogSpec` are not frozen, because a shim makes one of each at its birth, and the way that frozen
-ones set their fields would leave it 28 KB more for life. Nobody changes them.
+`Birth`, `ProcessSpec` and `LogSpec` are not frozen, because a shim makes one of each at its birth, and the way that
+frozen ones set their fields would leave it 28 KB more for life. Nobody changes them.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def test_it_has_all_that_gunicorn_calls() -> None:
     from gunicorn.glogging import Logger
 
     calls = {name for name in vars(Logger) if not name.startswith("_")} - {
-        "access_fmt", "access_log_enabled", "atoms", "atoms_wrapper_class", "critical", "datefmt", "error_fmt", "loglevel", "now",
-        "syslog_fmt", "LOG_LEVELS",
+        "access_fmt", "access_log_enabled", "atoms", "atoms_wrapper_class", "critical", "datefmt", "error_fmt",
+        "loglevel", "now", "syslog_fmt", "LOG_LEVELS",
     }  # fmt: skip
     assert calls <= set(dir(MasterLog)), calls - set(dir(MasterLog))
