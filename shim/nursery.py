@@ -18,6 +18,7 @@ from collections.abc import Callable
 import prctl
 
 from shim import folder, jsonlog, life, protocol
+from shim.loop import catch_children
 from shim.protocol import Birth, Born, ProcessSpec
 from shim.rehearsal import fill_holes, rehearse
 
@@ -40,7 +41,7 @@ def serve(control: socket.socket) -> None:
     endings = jsonlog.message_endings()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # meant for the daemon, which closes the socket; a shim outlives them
-    signal.signal(signal.SIGCHLD, _reaper(os.getpid()))
+    catch_children()
     sys._clear_type_cache()  # full of what imports looked up: each later entry would touch the evicted one's name
     rehearse(endings)
     gc.collect()
@@ -55,8 +56,10 @@ def serve(control: socket.socket) -> None:
             return
         taken, taking = os.pipe2(os.O_CLOEXEC)
         try:
-            if os.fork() == 0:
-                _leave(_begin, control, taking, endings)
+            between = os.fork()
+            if between == 0:
+                _leave(_detach, control, taking, endings)
+            os.waitpid(between, 0)
         except OSError as error:
             _refuse(control, f"the shim could not be forked: {error}")
         os.close(taking)
@@ -64,17 +67,18 @@ def serve(control: socket.socket) -> None:
         os.close(taken)
 
 
-def _reaper(nursery: int) -> Callable[[int, object], None]:
-    """A handler of SIGCHLD that reaps shims in the nursery; in a shim, which inherits it, it wakes the loop."""
+def _detach(control: socket.socket, taking: int, endings: list[bytes]) -> None:
+    """In the process between: fork once more and end, so that the shim is nobody's child but init's.
 
-    def ended(_signal: int, _frame: object) -> None:
-        if os.getpid() != nursery:
-            return
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-
-    return ended
+    Whoever kills the daemon with all its descendants does not mean the containers.
+    """
+    try:
+        shim = os.fork()
+    except OSError as error:
+        _refuse(control, f"the shim could not be forked: {error}")
+        return
+    if shim == 0:
+        _begin(control, taking, endings)
 
 
 def _take(control: socket.socket) -> tuple[bytes, list[int], int]:
@@ -129,7 +133,8 @@ def _leave(task: Callable[..., None], *arguments: object) -> None:
     try:
         task(*arguments)
     except BaseException as error:
-        folder.note(error)
+        if os.getcwd() != "/":  # the shim has come as far as its folder
+            folder.note(error)
     finally:
         os._exit(0)
 
