@@ -40,10 +40,10 @@ def read_text(path: str, limit: int = 16384) -> str:
     return read(path, limit).decode("utf-8", "replace")
 
 
-def write_record(record: ExitRecord) -> None:
-    """Write the exit record so that it is there as a whole, and on disk, or not at all."""
+def write_record(record: ExitRecord, *, sync: bool) -> None:
+    """Write the exit record so that it is there as a whole or not at all; with `sync` also after a power cut."""
     temporary = f"{protocol.EXIT_RECORD}.new"
-    write(temporary, protocol.encode(record), sync=True)
+    write(temporary, protocol.encode(record), sync=sync)
     os.rename(temporary, protocol.EXIT_RECORD)
 
 

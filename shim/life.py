@@ -239,7 +239,8 @@ class Shim:
             self._log.close()
         if write:
             try:
-                folder.write_record(record)
+                # Nobody can ask for an exec after a power cut: the engine forgets it with its container's run.
+                folder.write_record(record, sync=not self._spec.exec_id)
             except OSError as error:
                 folder.note(error)
             self._tell(News("exit"))

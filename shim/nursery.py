@@ -29,6 +29,8 @@ SPEC_LIMIT = 8 << 20
 DESCRIPTOR_LIMIT = 253
 """Descriptors of one packet (SCM_MAX_FD)."""
 _INT_SIZE = 4
+_MORE = b"+"
+"""What a shim tells the nursery when it has taken a packet; the end of file alone means that there was none."""
 TITLE = "isula-rest-shim"
 
 
@@ -36,7 +38,7 @@ def serve(control: socket.socket) -> None:
     """Fork a shim for each packet on `control` until it closes.
 
     Between births this process does next to nothing: each page that it writes to is no longer shared with the shims
-    born before. So it only looks whether there is a packet, and leaves the reading to the new shim.
+    born before. So it does not even read the packets: the new shim does.
     """
     endings = jsonlog.message_endings()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -48,23 +50,28 @@ def serve(control: socket.socket) -> None:
     held = fill_holes()  # noqa: F841  # kept by being named
     gc.disable()
     gc.freeze()
-    while True:
-        try:
-            if not control.recv(1, socket.MSG_PEEK):
-                return
-        except OSError:
-            return
-        taken, taking = os.pipe2(os.O_CLOEXEC)
-        try:
-            between = os.fork()
-            if between == 0:
-                _leave(_detach, control, taking, endings)
-            os.waitpid(between, 0)
-        except OSError as error:
-            _refuse(control, f"the shim could not be forked: {error}")
-        os.close(taking)
-        os.read(taken, 1)  # the end of file: the shim has taken the packet
-        os.close(taken)
+    while _shim_ahead(control, endings):
+        pass
+
+
+def _shim_ahead(control: socket.socket, endings: list[bytes]) -> bool:
+    """Fork the next shim, which waits for a packet, and wait until it has taken one; False if there will be none.
+
+    The fork is done before anybody asks: a birth does not wait for it.
+    """
+    taken, taking = os.pipe2(os.O_CLOEXEC)
+    try:
+        between = os.fork()
+        if between == 0:
+            _leave(_detach, control, taking, endings)
+        os.waitpid(between, 0)
+    except OSError as error:
+        _refuse(control, f"the shim could not be forked: {error}")
+        os.write(taking, _MORE)
+    os.close(taking)
+    more = os.read(taken, 1)  # nothing, if the shim ended without a packet
+    os.close(taken)
+    return more == _MORE
 
 
 def _detach(control: socket.socket, taking: int, endings: list[bytes]) -> None:
@@ -76,6 +83,7 @@ def _detach(control: socket.socket, taking: int, endings: list[bytes]) -> None:
         shim = os.fork()
     except OSError as error:
         _refuse(control, f"the shim could not be forked: {error}")
+        os.write(taking, _MORE)
         return
     if shim == 0:
         _begin(control, taking, endings)
@@ -95,6 +103,8 @@ def _take(control: socket.socket) -> tuple[bytes, list[int], int]:
 def _begin(control: socket.socket, taking: int, endings: list[bytes]) -> None:
     """A shim's first steps: its orders, a session of its own, its name."""
     data, descriptors, flags = _take(control)
+    if data:
+        os.write(taking, _MORE)
     os.close(taking)
     os.close(control.fileno())
     if not descriptors:
@@ -115,7 +125,7 @@ def _begin(control: socket.socket, taking: int, endings: list[bytes]) -> None:
 
 
 def _refuse(control: socket.socket, reason: str) -> None:
-    """Take a packet and say no."""
+    """Wait for a packet, take it and say no."""
     _, descriptors, _ = _take(control)
     if descriptors:
         _answer(descriptors[0], reason)

@@ -18,7 +18,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_new_life_begins_without_the_record_of_the_last() -> None:
-    folder.write_record(ExitRecord(3, 1))
+    folder.write_record(ExitRecord(3, 1), sync=False)
     folder.write(protocol.PID_FILE, b"1")
     folder.begin(os.getpid())
     assert sorted(os.listdir()) == [protocol.SHIM_PID_FILE]
@@ -28,7 +28,7 @@ def test_a_new_life_begins_without_the_record_of_the_last() -> None:
 
 
 def test_the_exit_record_reads_back() -> None:
-    folder.write_record(ExitRecord(137, 5, oom=True))
+    folder.write_record(ExitRecord(137, 5, oom=True), sync=True)
     assert os.listdir() == [protocol.EXIT_RECORD]
     assert protocol.decode(ExitRecord, Path(protocol.EXIT_RECORD).read_bytes()) == ExitRecord(137, 5, oom=True)
 
