@@ -52,11 +52,15 @@ def start_time(pid: int) -> int:
     return int(read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()[19])
 
 
-def begin(shim: int) -> int:
-    """Clear away what an earlier life in the same folder has left, and say who the shim is; its start time."""
-    for name in (protocol.EXIT_RECORD, protocol.PID_FILE):
+def clear() -> None:
+    """Clear away what an earlier life in the same folder has left."""
+    for name in (protocol.EXIT_RECORD, protocol.PID_FILE, protocol.RUNTIME_LOG):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
+
+
+def introduce(shim: int) -> int:
+    """Say who the shim is; its start time."""
     start = start_time(shim)
     write(protocol.SHIM_PID_FILE, b"%d %d\n" % (shim, start))
     return start

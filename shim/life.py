@@ -31,17 +31,14 @@ class Shim:
 
     def __init__(self, spec: ProcessSpec, state: str, reply: int, endings: list[bytes]) -> None:
         self._spec = spec
+        self._state = state
         self._reply = reply
         self._loop = loop = Loop(folder.note)
-        self._fifo = folder.open_exit_fifo()
         self._bell = Bell(loop)
         self._log: LogFile | None = None
         if spec.log.driver == "json-file":
             self._log = LogFile(spec.log, Encoder(Clock(), endings), self._bell.ring, self._log_failed)
         self._streams = Streams(loop, self._log, self._go_on)
-        self._clients = Clients(loop, spec, self._streams, self._log, self._detached, self._go_on)
-        self._waits = Waits(loop, folder_watch(state), self._go_on)
-        self._control = Control(loop, self._serve, self._go_on)
         self._creation = Creation(loop, spec, state, self._streams, self._created)
         self._oom: oom.Watch | None = None
         self._oom_seen = False
@@ -54,19 +51,29 @@ class Shim:
     # -- birth ---------------------------------------------------------------------------------------------------
 
     def run(self, birth: Birth, descriptors: list[int]) -> None:
-        """Live. `descriptors` are the connections of the birth's attaches, then of its waits."""
+        """Live. `descriptors` are the connections of the birth's attaches, then of its waits.
+
+        The runtime takes its time, so it is sent for first; nothing of the container can come before the loop runs.
+        """
         self._loop.on_children(self._reap)
         if self._spec.stdin:
             self._streams.add_sink()
+        failed = ""
+        try:
+            self._creation.begin()
+        except OSError as error:
+            failed = f"{self._spec.runtime[0]}: {error.strerror}"
+        self._fifo = folder.open_exit_fifo()
+        self._clients = Clients(self._loop, self._spec, self._streams, self._log, self._detached, self._go_on)
+        self._waits = Waits(self._loop, folder_watch(self._state), self._go_on)
+        self._control = Control(self._loop, self._serve, self._go_on)
         count = len(birth.attaches)
         for attach, descriptor in zip(birth.attaches, descriptors[:count], strict=True):
             self._clients.attach(attach, descriptor)
         for wait, descriptor in zip(birth.waits, descriptors[count:], strict=True):
             self._waits.add(descriptor, wait)
-        try:
-            self._creation.begin()
-        except OSError as error:
-            self._stillborn("runtime", f"{self._spec.runtime[0]}: {error.strerror}")
+        if failed:
+            self._stillborn("runtime", failed)
         self._loop.run()
 
     def _created(self, report: Report) -> None:

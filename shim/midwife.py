@@ -86,12 +86,11 @@ def _work(spec: ProcessSpec, state: str, stdio: process.Stdio, report: int, shim
 
 
 def _call(spec: ProcessSpec, state: str, stdio: process.Stdio, shim: int) -> Report:
-    start = folder.begin(shim)
+    folder.clear()
     if spec.exec_id:
         folder.write(process.PROCESS_JSON, process.process_document(spec))
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(process.RUNTIME_LOG)  # of an earlier start
     runtime = process.spawn(process.arguments(spec, state, shim), stdio)
+    start = folder.introduce(shim)
     status = _wait(runtime, spec.start_timeout)
     if status is None:
         return Report(kind="timeout", message=f"the runtime did not finish within {spec.start_timeout:g} s")

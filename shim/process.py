@@ -10,9 +10,8 @@ import socket
 from dataclasses import dataclass
 
 from shim.folder import read_text
-from shim.protocol import PID_FILE, ProcessSpec
+from shim.protocol import PID_FILE, RUNTIME_LOG, ProcessSpec
 
-RUNTIME_LOG = "runtime-log.json"
 PROCESS_JSON = "exec-process.json"
 CONSOLE_SOCKET = "console.sock"
 _LOG_TAIL = 64 << 10

@@ -44,6 +44,7 @@ EXIT_RECORD = "exit"
 ATTACH_SOCKET = "attach_socket.sock"
 ATTACH_LOG = "attach-log.json"
 SHIM_LOG = "shim-log.json"
+RUNTIME_LOG = "runtime-log.json"
 
 ATTACH_LIMIT = 16
 DRAIN_SECONDS = 2.0

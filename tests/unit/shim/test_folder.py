@@ -20,7 +20,8 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_new_life_begins_without_the_record_of_the_last() -> None:
     folder.write_record(ExitRecord(3, 1), sync=False)
     folder.write(protocol.PID_FILE, b"1")
-    folder.begin(os.getpid())
+    folder.clear()
+    folder.introduce(os.getpid())
     assert sorted(os.listdir()) == [protocol.SHIM_PID_FILE]
     pid, start = folder.read_text(protocol.SHIM_PID_FILE).split()
     assert int(pid) == os.getpid()

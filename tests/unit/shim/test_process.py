@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shim import process
+from shim import process, protocol
 from shim.protocol import ProcessSpec
 
 
@@ -55,7 +55,7 @@ def test_an_execs_process_has_its_terminal_and_its_size() -> None:
 def test_the_last_error_of_the_runtimes_log_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert process.runtime_error() == ""
-    (tmp_path / process.RUNTIME_LOG).write_text(
+    (tmp_path / protocol.RUNTIME_LOG).write_text(
         '{"level":"error","msg":"first"}\nrubbish\n{"level":"error","msg":"last"}\n{"level":"info","msg":"after"}\n'
     )
     assert process.runtime_error() == "last"
