@@ -6,9 +6,12 @@ process (`restd.serving`): a new worker after HUP runs new code, and the master 
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import signal
 import sys
+from collections.abc import Iterator
 
 from gunicorn.workers.base import Worker
 
@@ -41,10 +44,31 @@ class EngineWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
         # Imported here, not at the top: see the module's docstring.
         import asyncio
 
-        from restd.serving import serve
+        with _without_certificates():
+            from restd.serving import serve
 
         seconds = self.cfg.graceful_timeout * 0.9
         asyncio.run(serve(self.app.wsgi(), self.sockets, self.ppid, seconds, self.notify, self._ready))
 
     def _ready(self) -> None:
         self.booted = True
+
+
+@contextlib.contextmanager
+def _without_certificates() -> Iterator[None]:
+    """Let OpenSSL find no certificates meanwhile.
+
+    aiohttp makes a TLS context for its client as it is imported, with every authority the host trusts: 2 MB and 30 ms
+    for what a server never uses. Who needs a context later makes one, and gets them all.
+    """
+    names = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, os.devnull))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from functools import cached_property
 
 from shim import folder, oom, process, protocol
 from shim.bell import Bell
@@ -34,10 +35,9 @@ class Shim:
         self._state = state
         self._reply = reply
         self._loop = loop = Loop(folder.note)
-        self._bell = Bell(loop)
         self._log: LogFile | None = None
         if spec.log.driver == "json-file":
-            self._log = LogFile(spec.log, Encoder(Clock(), endings), self._bell.ring, self._log_failed)
+            self._log = LogFile(spec.log, Encoder(Clock(), endings), self._ring, self._log_failed)
         self._streams = Streams(loop, self._log, self._go_on)
         self._creation = Creation(loop, spec, state, self._streams, self._created)
         self._oom: oom.Watch | None = None
@@ -47,6 +47,20 @@ class Shim:
         self._ended: tuple[int | None, int] | None = None  # wait status (None: not known) and time of the process's end
         self._record: ExitRecord | None = None
         self._settled = False  # the waits have been answered: nothing more will begin
+
+    # What most containers never need is made when it is needed first: until then it costs no memory.
+
+    @cached_property
+    def _waits(self) -> Waits:
+        return Waits(self._loop, folder_watch(self._state), self._go_on)
+
+    @cached_property
+    def _bell(self) -> Bell:
+        return Bell(self._loop)
+
+    def _ring(self) -> None:
+        if "_bell" in self.__dict__:
+            self._bell.ring()
 
     # -- birth ---------------------------------------------------------------------------------------------------
 
@@ -65,7 +79,6 @@ class Shim:
             failed = f"{self._spec.runtime[0]}: {error.strerror}"
         self._fifo = folder.open_exit_fifo()
         self._clients = Clients(self._loop, self._spec, self._streams, self._log, self._detached, self._go_on)
-        self._waits = Waits(self._loop, folder_watch(self._state), self._go_on)
         self._control = Control(self._loop, self._serve, self._go_on)
         count = len(birth.attaches)
         for attach, descriptor in zip(birth.attaches, descriptors[:count], strict=True):

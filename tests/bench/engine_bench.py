@@ -193,19 +193,26 @@ def own_processes(engine: Engine) -> list[int]:
     return found
 
 
+def _settle(engine: Engine) -> None:
+    """Wait until no process comes or goes: runtimes that are just leaving would be counted."""
+    last: list[int] = []
+
+    def settled() -> bool:
+        nonlocal last
+        previous, last = last, sorted(own_processes(engine))
+        time.sleep(0.2)  # the time between two looks
+        return previous == last == sorted(own_processes(engine))
+
+    wait_until(settled, 20)
+
+
 def memory(engine: Engine, count: int = 30) -> dict[str, float]:
     """PSS of all that is the engine's, and what each running container adds to it; the container's own left out."""
+    _settle(engine)
     idle = proportional_memory(own_processes(engine))
     created = [engine.running(SLEEP) for _ in range(count)]
     try:
-        # Runtimes that are just leaving would be counted.
-        last = [0]
-
-        def settled() -> bool:
-            previous, last[0] = last[0], len(own_processes(engine))
-            return previous == last[0]
-
-        wait_until(settled, 10)
+        _settle(engine)
         busy = proportional_memory(own_processes(engine))
     finally:
         for container in created:

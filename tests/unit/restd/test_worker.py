@@ -1,7 +1,10 @@
+import os
 import subprocess
 import sys
 
-from restd.worker import FAILED_TO_START
+import pytest
+
+from restd.worker import FAILED_TO_START, _without_certificates
 
 
 def test_the_master_does_not_load_the_engine() -> None:
@@ -14,3 +17,12 @@ def test_a_worker_that_cannot_start_ends_the_master() -> None:
     code = "from gunicorn.arbiter import Arbiter; print(Arbiter.WORKER_BOOT_ERROR)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == f"{FAILED_TO_START}\n"
+
+
+def test_certificates_are_out_of_sight_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/own/bundle")
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    with _without_certificates():
+        assert os.environ["SSL_CERT_FILE"] == os.environ["SSL_CERT_DIR"] == os.devnull
+    assert os.environ["SSL_CERT_FILE"] == "/own/bundle"
+    assert "SSL_CERT_DIR" not in os.environ
