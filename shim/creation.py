@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 
 from shim import midwife, process
-from shim.loop import READ, Loop
+from shim.loop import READ, Loop, Timer
 from shim.midwife import Report
 from shim.protocol import ProcessSpec
 from shim.stdio import resize
@@ -20,7 +20,7 @@ _CONSOLE_SECONDS = 1.0
 class Creation:
     """One call of the runtime. Connects the container's stdio to `streams`; `on_done(report)` is called once.
 
-    Its owner reaps children and tells of the end of `caller`, the child that calls the runtime, with `ended`.
+    Its owner reaps children and tells of the end of `caller`, the runtime or the child that calls it, with `ended`.
     """
 
     def __init__(
@@ -33,6 +33,9 @@ class Creation:
         self._on_done = on_done
         self._console: socket.socket | None = None
         self._report = -1
+        self._timer: Timer | None = None
+        self._timed_out = False
+        self._start = 0
         self.caller = 0
 
     def begin(self) -> None:
@@ -42,23 +45,37 @@ class Creation:
         self._report, report = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             stdio = self._terminal_stdio(theirs) if self._spec.tty else self._pipes(theirs)
-            self.caller = midwife.send(self._spec, self._state, stdio, report)
+            if self._spec.exec_id:
+                self.caller, self._start = midwife.call(self._spec, self._state, stdio, os.getpid())
+                self._timer = self._loop.later(self._spec.start_timeout, self._too_slow)
+            else:
+                self.caller = midwife.send(self._spec, self._state, stdio, report)
         finally:
             for descriptor in (*theirs, report):
                 os.close(descriptor)
 
-    def ended(self) -> None:
-        """The child that called the runtime has ended, and the runtime with it."""
+    def ended(self, status: int) -> None:
+        """`caller` has ended, and the runtime with it."""
         self.caller = 0
         if self._console is not None:
             with contextlib.suppress(BlockingIOError):
                 self._accept_master(READ)  # it may have connected and ended in one turn of the loop
             self._close_console()
-        report = self._checked(midwife.read_report(self._report))
+        report = self._checked(self._told(status))
         os.close(self._report)
         if report.pid:
             self._streams.unbrake(self._working)
         self._on_done(report)
+
+    def _told(self, status: int) -> Report:
+        if self._timer is None:
+            return midwife.read_report(self._report)
+        self._timer.cancel()
+        return midwife.too_slow(self._spec) if self._timed_out else midwife.judge(self._spec, status, self._start)
+
+    def _too_slow(self) -> None:
+        self._timed_out = True
+        process.kill_group(self.caller)
 
     def _working(self) -> bool:
         return True

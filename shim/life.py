@@ -218,7 +218,7 @@ class Shim:
         if not self._pid and self._record is None:
             self._strangers |= found  # the process may end as fast as its runtime
         if self._creation.caller in found:
-            self._creation.ended()
+            self._creation.ended(found[self._creation.caller])
         elif self._pid and self._pid in found:
             self._exited(found[self._pid])
 

@@ -3,7 +3,7 @@
 Whatever a shim does itself stays in its memory for as long as the container runs: every object that is looked at has
 its reference count written, and the page is no longer shared with the other shims. So all that happens once, at the
 birth, is done by a child that ends with it: the container's process is its grandchild, and comes to the shim, which is
-a subreaper.
+a subreaper. The shim of an exec, which lives briefly and should begin soon, calls the runtime itself.
 """
 
 from __future__ import annotations
@@ -86,14 +86,27 @@ def _work(spec: ProcessSpec, state: str, stdio: process.Stdio, report: int, shim
 
 
 def _call(spec: ProcessSpec, state: str, stdio: process.Stdio, shim: int) -> Report:
+    runtime, start = call(spec, state, stdio, shim)
+    status = _wait(runtime, spec.start_timeout)
+    return too_slow(spec) if status is None else judge(spec, status, start)
+
+
+def call(spec: ProcessSpec, state: str, stdio: process.Stdio, shim: int) -> tuple[int, int]:
+    """Start the runtime for the shim `shim`; its pid, and the shim's start time. OSError if it can't be run."""
     folder.clear()
     if spec.exec_id:
         folder.write(process.PROCESS_JSON, process.process_document(spec))
     runtime = process.spawn(process.arguments(spec, state, shim), stdio)
-    start = folder.introduce(shim)
-    status = _wait(runtime, spec.start_timeout)
-    if status is None:
-        return Report(kind="timeout", message=f"the runtime did not finish within {spec.start_timeout:g} s")
+    return runtime, folder.introduce(shim)
+
+
+def too_slow(spec: ProcessSpec) -> Report:
+    """What is reported of a runtime that was killed because it took too long."""
+    return Report(kind="timeout", message=f"the runtime did not finish within {spec.start_timeout:g} s")
+
+
+def judge(spec: ProcessSpec, status: int, start: int) -> Report:
+    """What became of a runtime that ended with the wait status `status`."""
     if status != 0:
         code = os.waitstatus_to_exitcode(status)
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"

@@ -17,17 +17,24 @@ from tests.unit.shim.sockets import Bench
 START = start_time(os.getpid())
 
 
-def outcome(bench: Bench, script: str, folder: Path, **options: float) -> Report:
+def outcome(bench: Bench, script: str, folder: Path, **options: object) -> Report:
     program = folder / "runtime"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     found: list[Report] = []
-    spec = ProcessSpec("id", [str(program)], "/", **options)  # type: ignore[arg-type]  # numbers only
+    spec = ProcessSpec("id", [str(program)], "/", **options)  # type: ignore[arg-type]  # fields of ProcessSpec
     streams = Streams(bench.loop, None, lambda: None)
     creation = Creation(bench.loop, spec, str(folder), streams, found.append)
     creation.begin()
-    bench.step(lambda: os.waitpid(creation.caller, os.WNOHANG)[0] != 0)
-    creation.ended()
+    status = 0
+
+    def ended() -> bool:
+        nonlocal status
+        pid, status = os.waitpid(creation.caller, os.WNOHANG)
+        return pid != 0
+
+    bench.step(ended)
+    creation.ended(status)
     streams.close()
     return found[0]
 
@@ -59,3 +66,13 @@ def test_a_runtime_that_is_too_slow_is_killed(bench: Bench, tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     found = outcome(bench, "sleep 100", tmp_path, start_timeout=0.05)
     assert found == Report(kind="timeout", message="the runtime did not finish within 0.05 s")
+
+
+def test_an_execs_runtime_is_called_without_a_child_between_and_held_to_the_same_limit(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert outcome(bench, "echo 4321 > pid", tmp_path, exec_id="e").pid == 4321
+    slow = outcome(bench, "sleep 100", tmp_path, exec_id="e", start_timeout=0.05)
+    assert slow == Report(kind="timeout", message="the runtime did not finish within 0.05 s")
+    assert outcome(bench, "exit 3", tmp_path, exec_id="e").message.endswith("ended with exit code 3")
