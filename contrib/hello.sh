@@ -14,6 +14,9 @@ finish() {
         kill "$daemon" 2>/dev/null || true
         wait "$daemon" 2>/dev/null || true
     fi
+    for parent in /sys/fs/cgroup/*/isula-hello-$$ /sys/fs/cgroup/isula-hello-$$; do
+        if [ -d "$parent" ]; then rmdir "$parent" 2>/dev/null || { sleep 1 && rmdir "$parent"; }; fi
+    done
     if [ "$code" != 0 ]; then cat "$work/daemon.log" >&2; fi
     rm -rf "$work"
     exit "$code"
@@ -38,6 +41,3 @@ done
 "$bin/python" -m restd.image.embedded "$work/busybox.tar"
 "$bin/isula-rest" -H "unix://$socket" load -q -i "$work/busybox.tar"
 "$bin/isula-rest" -H "unix://$socket" run --rm busybox echo "Hello from a container of isula-rest."
-for parent in /sys/fs/cgroup/*/isula-hello-$$ /sys/fs/cgroup/isula-hello-$$; do
-    if [ -d "$parent" ]; then rmdir "$parent"; fi
-done

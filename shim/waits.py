@@ -101,8 +101,8 @@ class Waits:
 
 
 def folder_watch(path: str) -> Callable[[], bool]:
-    """A test for whether the folder that is at `path` now has gone from there."""
-    inode = os.stat(path).st_ino
+    """A test for whether the working directory has gone from `path`, where it was; it may be gone already."""
+    inode = os.stat(".").st_ino
 
     def gone() -> bool:
         try:

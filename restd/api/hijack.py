@@ -36,6 +36,8 @@ from restd.model.connection import Borrowed
 
 log = logging.getLogger(__name__)
 
+FIRST_WORDS_SECONDS = 0.5
+"""How long a daemon that stops waits for the first request of those who have just connected."""
 EARLY_LIMIT = 256 << 10
 """Bytes kept behind a request that may take the connection over; then the socket is not read."""
 _NEVER = 365 * 86400.0
@@ -73,6 +75,17 @@ class DockerServer(web.Server):
         for protocol in list(self.streams):
             protocol.cancel_stream()
 
+    async def hear_out(self) -> None:
+        """Wait, FIRST_WORDS_SECONDS at most, for those who have connected and not said anything yet.
+
+        They came just before the daemon stopped to accept: their first request is answered, not cut off.
+        """
+        deadline = self._loop.time() + FIRST_WORDS_SECONDS
+        while self._loop.time() < deadline and any(  # noqa: ASYNC110 - a few looks, and only when the daemon stops
+            isinstance(one, DockerProtocol) and one.fresh for one in self.connections
+        ):
+            await asyncio.sleep(0.005)
+
     async def shutdown(self, timeout: float | None = None) -> None:
         """Stop all connections."""
         await super().shutdown(timeout)
@@ -96,6 +109,7 @@ class DockerRunner(web.AppRunner):
         """Called between the last accept and the wait for handlers."""
         if isinstance(self._server, DockerServer):
             self._server.end_streams()
+            await self._server.hear_out()
         await super().shutdown()
 
 
@@ -107,6 +121,7 @@ class DockerProtocol(RequestHandler):
         "_door",
         "_ended",
         "_fed",
+        "_fresh",
         "_head_timer",
         "_held",
         "_lent",
@@ -134,6 +149,7 @@ class DockerProtocol(RequestHandler):
         self._door = door
         self._partial = bytearray()  # a head that is not complete
         self._head_timer: asyncio.TimerHandle | None = None
+        self._fresh = True  # nothing has come from the client
         self._body: LengthScanner | ChunkScanner | None = None  # of the request that is coming in
         self._opaque = False  # borders can't be told any more: everything goes to aiohttp
         self._held: bytearray | None = None  # what came behind a request that may take over
@@ -267,8 +283,14 @@ class DockerProtocol(RequestHandler):
         self._door.hangups.add(self._watched, self.abort)
         return True
 
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing has come from the client yet."""
+        return self._fresh
+
     def data_received(self, data: bytes) -> None:
         """Bytes from the client, or none (aiohttp's own way to go on after a pause)."""
+        self._fresh = False
         if not data or self._opaque:
             super().data_received(data)
             return

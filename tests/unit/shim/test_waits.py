@@ -7,6 +7,8 @@ import os
 import socket
 from pathlib import Path
 
+import pytest
+
 from shim.loop import Loop
 from shim.protocol import ExitRecord, Wait
 from shim.waits import Waits, body, folder_watch
@@ -48,9 +50,18 @@ def test_a_wait_that_comes_after_the_exit_is_answered_at_once() -> None:
     loop.close()
 
 
-def test_a_folder_made_anew_is_not_the_one_that_was_watched(tmp_path: Path) -> None:
+def test_a_folder_that_is_gone_already_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "state"
     path.mkdir()
+    monkeypatch.chdir(path)
+    path.rmdir()
+    assert folder_watch(str(path))()
+
+
+def test_a_folder_made_anew_is_not_the_one_that_was_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "state"
+    path.mkdir()
+    monkeypatch.chdir(path)
     gone = folder_watch(str(path))
     assert not gone()
     path.rename(tmp_path / "old")
