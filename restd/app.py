@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from restd.api.engine import Engine
+from restd.api.hijack import DockerRunner
 from restd.api.server import make_runner
 from restd.config import Config
 from restd.container.containers import Containers
@@ -35,7 +36,7 @@ class Application:
         self._events = Events()
         self._containers: Containers | None = None
         self._images: ImageStore | None = None
-        self._runner: web.AppRunner | None = None
+        self._runner: DockerRunner | None = None
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Take the lock, restore what was, then answer on `sockets`; clients wait in their backlog meanwhile."""
@@ -56,8 +57,7 @@ class Application:
         """End streams, let short requests finish within `seconds`, let go of the state. Shims go on by themselves."""
         self._events.close()
         if self._runner is not None:
-            for site in list(self._runner.sites):
-                await site.stop()
+            await self._runner.stop_listening()
             try:
                 async with asyncio.timeout(seconds):
                     await self._runner.cleanup()

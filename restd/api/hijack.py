@@ -105,11 +105,17 @@ class DockerRunner(web.AppRunner):
         await super()._make_server()
         return self._make()
 
+    async def stop_listening(self) -> None:
+        """Accept nobody any more, and hear out those who have just come. `cleanup` would close them at once."""
+        for site in list(self.sites):
+            await site.stop()
+        if isinstance(self._server, DockerServer):
+            await self._server.hear_out()
+
     async def shutdown(self) -> None:
         """Called between the last accept and the wait for handlers."""
         if isinstance(self._server, DockerServer):
             self._server.end_streams()
-            await self._server.hear_out()
         await super().shutdown()
 
 
