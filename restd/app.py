@@ -18,6 +18,7 @@ from restd.config import Config
 from restd.container.containers import Containers
 from restd.events import Events
 from restd.image.store import ImageStore
+from restd.journal import Journal
 from restd.lib.host import read_host
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Application:
         self._config = config
         self._lock = -1
         self._events = Events()
+        self._journal = Journal(config.state)
         self._containers: Containers | None = None
         self._images: ImageStore | None = None
         self._runner: DockerRunner | None = None
@@ -43,6 +45,7 @@ class Application:
         config = self._config
         logging.getLogger().setLevel(config.log_level.upper())
         self._lock = await self._take_lock(os.path.join(config.state, LOCK_FILE))
+        self._events.resume(self._journal.open(), self._journal.append)
         host = read_host()
         self._images = images = ImageStore(config.graph, self._events)
         await images.open()
@@ -67,6 +70,7 @@ class Application:
             await self._containers.close()
         if self._images is not None:
             await self._images.close()
+        self._journal.close()
         if self._lock >= 0:
             os.close(self._lock)
 
