@@ -12,12 +12,15 @@ import os
 import shutil
 import socket
 import stat
+import time
 
 from restd.config import Config
 
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 2.0
+ENDING_SECONDS = 3.0
+"""How long a socket may still be answered on by the worker of a daemon whose master was killed."""
 
 
 class StartError(Exception):
@@ -32,8 +35,9 @@ def check(config: Config) -> None:
     _folder("graph", config.graph, 0o711)
     _folder("state", config.state, 0o711)
     if not _sockets_are_inherited():
+        deadline = time.monotonic() + ENDING_SECONDS
         for host in config.hosts:
-            _socket_is_free(host.removeprefix("unix://"))
+            _free_socket(host.removeprefix("unix://"), deadline)
     _runtime(config)
 
 
@@ -53,7 +57,15 @@ def _folder(key: str, path: str, mode: int) -> None:
         raise StartError(f"{key} folder {path} can't be used: {error.strerror}") from error
 
 
-def _socket_is_free(path: str) -> None:
+def _free_socket(path: str, deadline: float) -> None:
+    """Wait until nobody answers at `path`; StartError if somebody still does at `deadline`."""
+    while not _is_free(path):
+        if time.monotonic() > deadline:
+            raise StartError(f"socket {path} is taken: a daemon already answers there (stop it, or use another --host)")
+        time.sleep(0.05)
+
+
+def _is_free(path: str) -> bool:
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -61,7 +73,7 @@ def _socket_is_free(path: str) -> None:
             os.makedirs(os.path.dirname(path), exist_ok=True)
         except OSError as error:
             raise StartError(f"the folder of socket {path} can't be made: {error.strerror}") from error
-        return
+        return True
     if not stat.S_ISSOCK(mode):
         raise StartError(f"{path} exists and is not a socket: move it away, or listen elsewhere (--host)")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -72,9 +84,9 @@ def _socket_is_free(path: str) -> None:
             pass
         except OSError as error:
             if error.errno in (errno.ECONNREFUSED, errno.ENOENT):
-                return
+                return True
             raise StartError(f"socket {path} can't be examined: {error.strerror}") from error
-    raise StartError(f"socket {path} is taken: a daemon already answers there (stop it, or use another --host)")
+    return False
 
 
 def _runtime(config: Config) -> None:

@@ -34,12 +34,16 @@ async def serve(
     `beat` is called every second, to show that the loop turns; `master` is the pid of the parent.
     """
     one_arena()
+    for listener in sockets:
+        # gunicorn lets its children inherit them, for a new master; ours would answer clients with silence.
+        listener.set_inheritable(False)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         loop.add_signal_handler(number, stop.set)
     tasks = TaskGroup("worker")
-    tasks.start(_beat(beat, master, stop), "heartbeat")
+    tasks.start(_beat(beat), "heartbeat")
+    _end_with(master, stop)
     application = Application(config)
     try:
         starting = tasks.start(application.start(sockets), "start")
@@ -56,13 +60,26 @@ async def serve(
         await tasks.close()
 
 
-async def _beat(beat: Callable[[], None], master: int, stop: asyncio.Event) -> None:
+async def _beat(beat: Callable[[], None]) -> None:
     while True:
         beat()
-        if os.getppid() != master:
-            log.info("the master is gone, stopping")
-            stop.set()
         await asyncio.sleep(HEARTBEAT_SECONDS)
+
+
+def _end_with(master: int, stop: asyncio.Event) -> None:
+    """Set `stop` as soon as the process `master` has ended: the daemon that is started next wants its sockets."""
+    loop = asyncio.get_running_loop()
+
+    def gone() -> None:
+        log.info("the master is gone, stopping")
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+        stop.set()
+
+    descriptor = os.pidfd_open(master)
+    loop.add_reader(descriptor, gone)
+    if os.getppid() != master:  # it ended before it was watched, and the pid may be another's
+        gone()
 
 
 def notify(state: str) -> None:

@@ -1,5 +1,6 @@
 import os
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,30 @@ def test_folders_are_made_passable_but_not_listable(tmp_path: Path) -> None:
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o711
 
 
-def test_a_socket_that_someone_answers_on_is_taken(tmp_path: Path) -> None:
+def test_a_socket_that_someone_answers_on_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restd.preflight.ENDING_SECONDS", 0.1)
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(tmp_path / "s.sock"))
         other.listen()
         with pytest.raises(StartError, match="taken"):
             check(config(tmp_path))
+
+
+def test_a_socket_that_is_let_go_in_time_is_free(tmp_path: Path) -> None:
+    """As by the worker of a daemon that was killed."""
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(tmp_path / "s.sock"))
+        other.listen()
+
+        def answer_once() -> None:
+            connection, _ = other.accept()
+            connection.close()
+            other.close()
+
+        ending = threading.Thread(target=answer_once)
+        ending.start()
+        check(config(tmp_path))
+        ending.join()
 
 
 def test_sockets_from_systemd_are_not_examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
