@@ -200,12 +200,8 @@ def directory_size(path: str) -> int:
     return total
 
 
-def empty_trash(trash: str) -> bool:
-    """Delete what this room moved into the trash; whether anything went. Blocks; what will not go stays."""
-    gone = False
+def empty_trash(trash: str) -> None:
+    """Delete what this room moved into the trash. Blocks; what will not go stays until the next time."""
     for name in os.listdir(trash):
         if name.startswith("layer-"):
-            path = os.path.join(trash, name)
-            shutil.rmtree(path, ignore_errors=True)
-            gone = gone or not os.path.lexists(path)
-    return gone
+            shutil.rmtree(os.path.join(trash, name), ignore_errors=True)

@@ -23,7 +23,7 @@ class Sweep:
     ) -> None:
         self._catalogue, self._layers, self._blobs, self._pins = catalogue, layers, blobs, pins
         self._trash, self._tasks = trash, tasks
-        self._emptying = self._closed = False
+        self._emptying = self._full = self._closed = False
         self.held: Callable[[str], bool] = lambda _: False
 
     def collect(self, digests: Iterable[str]) -> list[Layer]:
@@ -66,7 +66,8 @@ class Sweep:
         self.empty_trash()
 
     def empty_trash(self) -> None:
-        """Start emptying the trash in the background, if that is not going on already."""
+        """Empty the trash in the background, once more if that is going on already: it may have looked by now."""
+        self._full = True
         if not self._emptying and not self._closed:
             self._emptying = True
             self._tasks.start(self._empty(), "trash")
@@ -77,7 +78,8 @@ class Sweep:
 
     async def _empty(self) -> None:
         try:
-            while await asyncio.to_thread(empty_trash, self._trash):
-                pass
+            while self._full and not self._closed:
+                self._full = False
+                await asyncio.to_thread(empty_trash, self._trash)
         finally:
             self._emptying = False

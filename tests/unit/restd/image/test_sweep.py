@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
+from restd.image import sweep as module
 from restd.image.blobs import BlobStore
 from restd.image.catalogue import Catalogue
 from restd.image.layers import Layer, LayerStore
@@ -92,5 +97,27 @@ def test_a_directory_is_discarded_by_the_trash(tmp_path: Path) -> None:
         house.sweep.discard(str(tmp_path / "work"))
         house.sweep.discard(str(tmp_path / "never"))
         assert not (tmp_path / "work").exists()
+
+    run(tmp_path, body)
+
+
+def test_what_comes_while_the_trash_is_being_emptied_goes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked, go_on = threading.Event(), threading.Event()
+
+    def slow(trash: str) -> None:
+        names = os.listdir(trash)
+        looked.set()
+        go_on.wait(5)
+        for name in names:
+            os.rmdir(os.path.join(trash, name))
+
+    monkeypatch.setattr(module, "empty_trash", slow)
+
+    async def body(house: House) -> None:
+        house.sweep.empty_trash()
+        await asyncio.to_thread(looked.wait, 5)
+        (tmp_path / "work").mkdir()
+        house.sweep.discard(str(tmp_path / "work"))
+        go_on.set()
 
     run(tmp_path, body)
