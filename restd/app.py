@@ -18,8 +18,8 @@ from restd.config import Config
 from restd.container.containers import Containers
 from restd.events import Events
 from restd.image.store import ImageStore
-from restd.journal import Journal
 from restd.lib.host import read_host
+from restd.lib.tasks import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,6 @@ class Application:
         self._config = config
         self._lock = -1
         self._events = Events()
-        self._journal = Journal(config.state)
         self._containers: Containers | None = None
         self._images: ImageStore | None = None
         self._runner: DockerRunner | None = None
@@ -45,7 +44,6 @@ class Application:
         config = self._config
         logging.getLogger().setLevel(config.log_level.upper())
         self._lock = await self._take_lock(os.path.join(config.state, LOCK_FILE))
-        self._events.resume(self._journal.open(), self._journal.append)
         host = read_host()
         self._images = images = ImageStore(config.graph, self._events)
         await images.open()
@@ -61,16 +59,16 @@ class Application:
         self._events.close()
         if self._runner is not None:
             await self._runner.stop_listening()
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._runner.cleanup()
-            except TimeoutError:
-                log.warning("some requests did not end within %.0f s and were cut off", seconds)
+            tasks = TaskGroup("stop")
+            ending = tasks.start(self._runner.cleanup(), "connections")
+            done, _ = await asyncio.wait([ending], timeout=seconds)
+            if not done:
+                log.warning("cut off after %.0f s: %s", seconds, ", ".join(self._runner.unfinished()))
+            await tasks.close()
         if self._containers is not None:
             await self._containers.close()
         if self._images is not None:
             await self._images.close()
-        self._journal.close()
         if self._lock >= 0:
             os.close(self._lock)
 

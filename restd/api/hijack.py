@@ -86,6 +86,11 @@ class DockerServer(web.Server):
         ):
             await asyncio.sleep(0.005)
 
+    def unfinished(self) -> list[str]:
+        """Method and path of the requests that are being answered."""
+        requests = (one._current_request for one in self.connections)
+        return sorted(f"{request.method} {request.path}" for request in requests if request is not None)
+
     async def shutdown(self, timeout: float | None = None) -> None:
         """Stop all connections."""
         await super().shutdown(timeout)
@@ -111,6 +116,10 @@ class DockerRunner(web.AppRunner):
             await site.stop()
         if isinstance(self._server, DockerServer):
             await self._server.hear_out()
+
+    def unfinished(self) -> list[str]:
+        """Method and path of the requests that are being answered."""
+        return self._server.unfinished() if isinstance(self._server, DockerServer) else []
 
     async def shutdown(self) -> None:
         """Called between the last accept and the wait for handlers."""
