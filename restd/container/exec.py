@@ -19,6 +19,7 @@ from dataclasses import replace
 from restd.config import Config
 from restd.container import detach_keys
 from restd.container.announce import Announcer
+from restd.container.exited import is_ending
 from restd.container.held import Client
 from restd.container.registry import Entry, ExecEntry, Registry
 from restd.container.resize import check_size, set_size
@@ -179,7 +180,7 @@ class Execs:
         except RuntimeFailure as error:
             self._ended(entry, found, ExitRecord(_EXIT_CODES.get(error.kind, _OTHER_FAILURE), 0))
             if client is None:
-                raise _refusal(error) from error
+                raise _refusal(container, error) from error
             client.given()  # the shim has told it why
             return
         except BaseException:
@@ -312,8 +313,15 @@ def _folder(container: Container, exec_id: str) -> str:
     return f"{container.run_directory}/exec/{exec_id}"
 
 
-def _refusal(error: RuntimeFailure) -> EngineError:
+def _refusal(container: Container, error: RuntimeFailure) -> EngineError:
     """For a detached start, which has no stream to tell it in."""
+    said = str(error).lower()
+    if any(words in said for words in ("stopped container", "not running", "does not exist")) or is_ending(
+        container.state.pid
+    ):
+        return Conflict(f"container {container.id} is not running")  # it ends just now
+    if "is paused" in said or "paused container" in said:
+        return Conflict(f"Container {container.id} is paused, unpause the container before exec")
     text = f"OCI runtime exec failed: {error}: unknown"
     return InvalidParameter(text) if error.kind in _EXIT_CODES else SystemFailure(text)
 

@@ -37,6 +37,7 @@ CLEANING_SECONDS = 60.0
 KILL_SECONDS = 5.0
 """How long a process whose shim has died may take to end after a KILL."""
 LOOK_SECONDS = 0.1
+_PF_EXITING = 0x4  # linux/sched.h
 
 
 class Exits:
@@ -164,11 +165,23 @@ async def gone(pid: int, seconds: float) -> bool:
 
 def has_ended(pid: int) -> bool:
     """Whether there is no such process, or only its zombie. Source: proc_pid_stat(5)."""
+    fields = _stat(pid)
+    return not fields or fields[0] in (b"Z", b"X")
+
+
+def is_ending(pid: int) -> bool:
+    """Whether the process has ended or is about to: a container's first one ends all others before it is gone."""
+    fields = _stat(pid)
+    return not fields or fields[0] in (b"Z", b"X") or bool(int(fields[6]) & _PF_EXITING)
+
+
+def _stat(pid: int) -> list[bytes]:
+    """The fields of /proc/PID/stat from the state on; none if there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read(4096).rpartition(b")")[2].split()[0] in (b"Z", b"X")
-    except (OSError, IndexError):
-        return True
+            return file.read(4096).rpartition(b")")[2].split()
+    except OSError:
+        return []
 
 
 async def cleaned(entry: Entry) -> None:

@@ -65,7 +65,8 @@ class Setting:
         self.runtime = Runtime()
         self.announced: Announced = self.place.announced
         self.registry = Registry()
-        self.entry = Entry(container(Status.RUNNING, run_directory=str(folder / "run")))
+        box = container(Status.RUNNING, run_directory=str(folder / "run"))
+        self.entry = Entry(replace(box, state=replace(box.state, pid=os.getpid())))  # any process that lives
         self.registry.add(self.entry)
         self.execs = self.another()
 
@@ -176,6 +177,39 @@ def test_what_can_not_be_run_has_an_exit_code_and_its_reason_in_the_stream(
         with pytest.raises((InvalidParameter, SystemFailure), match="OCI runtime exec failed: no such thing"):
             await on.start(detached)
         client.close()
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("exec failed: cannot exec in a stopped container", "is not running"),
+        ("container does not exist", "is not running"),
+        ("cannot exec in a paused container (use --ignore-paused to override)", "is paused"),
+        ("the container `box` is paused", "is paused"),
+    ],
+)
+def test_a_detached_start_in_a_container_that_moves_just_then_is_a_conflict(
+    tmp_path: Path, said: str, text: str
+) -> None:
+    async def scene(on: Setting) -> None:
+        exec_id = await on.execs.create(on.entry, LS)
+        on.runtime.failure = RuntimeFailure(said)
+        with pytest.raises(Conflict, match=text):
+            await on.start(exec_id)
+        assert not on.execs.inspect(exec_id).running
+
+    play(tmp_path, scene)
+
+
+def test_a_detached_start_that_fails_for_the_containers_end_is_a_conflict(tmp_path: Path) -> None:
+    async def scene(on: Setting) -> None:
+        exec_id = await on.execs.create(on.entry, LS)
+        on.runtime.failure = RuntimeFailure("error executing setns process: exit status 1")
+        on.entry.container = replace(on.entry.container, state=replace(on.entry.container.state, pid=4_000_001))
+        with pytest.raises(Conflict, match="is not running"):
+            await on.start(exec_id)
 
     play(tmp_path, scene)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from restd.container.exited import cleaned, gone, has_ended
+from restd.container.exited import cleaned, gone, has_ended, is_ending
 from restd.model.container import HostConfig, Status
 from restd.runtime.base import RuntimeFailure
 from shim.protocol import News
@@ -128,6 +128,7 @@ def test_what_will_not_be_cleaned_is_tried_again_and_holds_up_the_next_start(tmp
 
 def test_a_process_is_seen_to_be_gone() -> None:
     assert asyncio.run(gone(PID, 1.0))
-    assert not has_ended(1)
+    assert not has_ended(1) and not is_ending(1)
+    assert has_ended(PID) and is_ending(PID)
     with pytest.raises(TimeoutError):
         asyncio.run(asyncio.wait_for(gone(1, 60), 0.05))

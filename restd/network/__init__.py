@@ -1,1 +1,0 @@
-"""Networks: what there are, their drivers through CNI plugins, the host's rules, names and published ports."""
