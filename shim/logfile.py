@@ -36,13 +36,11 @@ class LogFile:
 
     def append(self, stream: int, chunk: bytes) -> None:
         """Record `chunk`; what is not a whole message yet waits."""
-        for messages in self.encoder.feed(stream, chunk):
-            self._write(messages)
+        self._write(self.encoder.feed(stream, chunk))
 
     def end(self, stream: int) -> None:
         """Record the last message of `stream`, though it has no newline."""
-        if last := self.encoder.finish(stream):
-            self._write(last)
+        self._write(self.encoder.finish(stream))
 
     def reopen(self) -> None:
         """Open the path again (someone has moved the file away)."""
@@ -68,6 +66,8 @@ class LogFile:
             self._descriptor = -1
 
     def _write(self, data: bytes) -> None:
+        if not data:
+            return
         if self._lost:
             data = self.encoder.note(f"{self._lost} log messages were lost: the log could not be written") + data
         try:

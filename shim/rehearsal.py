@@ -57,8 +57,7 @@ class _Log:
 
     def append(self, stream: int, chunk: bytes) -> None:
         """Encode and forget."""
-        for _ in self._encoder.feed(stream, chunk):
-            pass
+        self._encoder.feed(stream, chunk)
 
     def end(self, stream: int) -> None:
         """Encode and forget."""
