@@ -17,6 +17,7 @@ from restd.api.server import make_runner
 from restd.config import Config
 from restd.container.containers import Containers
 from restd.events import Events
+from restd.image.registry.settings import RegistrySettings
 from restd.image.store import ImageStore
 from restd.lib.host import read_host
 from restd.lib.tasks import TaskGroup
@@ -45,7 +46,7 @@ class Application:
         logging.getLogger().setLevel(config.log_level.upper())
         self._lock = await self._take_lock(os.path.join(config.state, LOCK_FILE))
         host = read_host()
-        self._images = images = ImageStore(config.graph, self._events)
+        self._images = images = ImageStore(config.graph, self._events, registries=_registries(config))
         await images.open()
         self._containers = containers = Containers(config, host, self._events, images)
         await containers.open()
@@ -88,3 +89,14 @@ class Application:
                     raise RuntimeError(f"{path} is locked by another daemon that uses the same state folder") from None
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 0.05)
+
+
+def _registries(config: Config) -> RegistrySettings:
+    return RegistrySettings(
+        mirrors=config.registry_mirrors,
+        insecure=config.insecure_registries,
+        certificates=config.certs_dir,
+        downloads=config.max_concurrent_downloads,
+        uploads=config.max_concurrent_uploads,
+        attempts=config.max_download_attempts,
+    )

@@ -56,6 +56,12 @@ class Config:
     init: bool = False
     init_path: str = "/usr/bin/tini-static"
     labels: tuple[str, ...] = ()
+    registry_mirrors: tuple[str, ...] = ()
+    insecure_registries: tuple[str, ...] = ()
+    certs_dir: str = "/etc/isulad/certs.d"
+    max_concurrent_downloads: int = 3
+    max_concurrent_uploads: int = 5
+    max_download_attempts: int = 5
     pidfile: str = ""
 
 
@@ -192,6 +198,14 @@ def _hosts(key: str, value: Any) -> tuple[str, ...]:
     return hosts
 
 
+def _mirrors(key: str, value: Any) -> tuple[str, ...]:
+    mirrors = _texts(key, value)
+    for mirror in mirrors:
+        if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+/?", mirror):
+            raise ConfigError(f"{key}: http://HOST[:PORT] or https://HOST[:PORT] is expected, not {mirror!r}")
+    return mirrors
+
+
 def _cgroup_parent(key: str, value: Any) -> str:
     text = _text(key, value)
     if not _CGROUP_PARENT.fullmatch(text) or ".." in text.split("/"):
@@ -236,6 +250,12 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "init": _boolean,
     "init-path": _path,
     "labels": _texts,
+    "registry-mirrors": _mirrors,
+    "insecure-registries": _texts,
+    "certs-dir": _path,
+    "max-concurrent-downloads": _whole(1, 64),
+    "max-concurrent-uploads": _whole(1, 64),
+    "max-download-attempts": _whole(1, 100),
     "pidfile": _path,
 }
 assert {key.replace("-", "_") for key in _READERS} == {item.name for item in fields(Config)}

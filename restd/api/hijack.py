@@ -193,6 +193,11 @@ class DockerProtocol(RequestHandler):
         if self.transport is not None:
             await self._drain_helper()
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that the client has not taken yet."""
+        return self.transport.get_write_buffer_size() if self.transport is not None else 0
+
     async def flush(self) -> None:
         """Wait until nothing is queued: a connection that is given away must not have bytes left here."""
         if self.transport is None or self.transport.get_write_buffer_size() == 0:

@@ -223,6 +223,14 @@ def _images() -> dict[str, Schema]:
         "HistoryRow": record(
             {**_texts("Id CreatedBy Comment"), **_wholes("Created Size"), "Tags": nullable(listing(TEXT))}
         ),
+        "Found": record({"name": TEXT, "description": TEXT, "star_count": WHOLE, **_flags("is_official is_automated")}),
+        "Distribution": record(
+            {
+                "Descriptor": record({"mediaType": TEXT, "digest": IMAGE_ID, "size": WHOLE}),
+                "Platforms": listing({"type": "object"}),
+            }
+        ),
+        "LoggedIn": record(_texts("Status IdentityToken")),
         "Removed": record({}, _texts("Untagged Deleted")),
         "ImagesPruned": record({"ImagesDeleted": nullable(listing(ref("Removed"))), "SpaceReclaimed": WHOLE}),
         "Progress": record(

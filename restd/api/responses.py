@@ -63,6 +63,11 @@ class Stream:
         if not self._protocol.lost:
             self._protocol.write(chunk(data) if self._chunked else data)
 
+    @property
+    def behind(self) -> int:
+        """Bytes that wait for the client to read."""
+        return self._protocol.waiting
+
     def cut(self) -> None:
         """End the connection without the last chunk, so that the client sees that the stream broke off."""
         self._protocol.abort()

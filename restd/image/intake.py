@@ -14,7 +14,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from restd.errors import InvalidParameter, SystemFailure, Unavailable
 from restd.image.archive import OCI_LAYER, Found, Platform, read_archive, render_manifest
@@ -22,18 +22,28 @@ from restd.image.catalogue import Catalogue
 from restd.image.changes import apply_changes
 from restd.image.compression import LONGEST_MAGIC, recognise
 from restd.image.ledger import Ledger
-from restd.image.loading import Delivery, Pins, Progress, Stores, digests_of, run_in
+from restd.image.loading import Arrivals, Delivery, Pins, Progress, Stores, digests_of, run_in
 from restd.image.references import Reference, parse_reference
 from restd.image.spool import Feed, FileSpooler, Member, Spooler
 from restd.image.sweep import Sweep
 from restd.lib.mounts import sync_file_system
 from restd.lib.times import now_ns, to_rfc3339
-from restd.model.image import Image
+from restd.model.image import Image, LoadProgress
 
 PREFIX = "image-"
 _LOADS = 4
 
 T = TypeVar("T")
+
+
+class Source(Arrivals, Protocol):
+    """Where an image comes from in parts: a registry."""
+
+    async def describe(self, directory: str) -> Found:
+        """The image, whose members will lie in `directory` once they have arrived."""
+
+    def progress(self, step: LoadProgress) -> None:
+        """Hear how far the unpacking of a layer is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,7 @@ class Intake:
     ) -> list[tuple[Image, tuple[str, ...]]]:
         """Take an archive; the images that came and the names each got, in the archive's order."""
         async with self._turns:
-            with self._workspace() as directory:
+            with self.workspace() as directory:
                 spooler = Spooler(directory, self._stores.blobs.directory, self._limit)
                 spool = await self._pump(stream, spooler.run, spooler.stop)
                 found = await self._thread(lambda: read_archive(spool, wanted))
@@ -93,7 +103,7 @@ class Intake:
         """Make an image of one layer from a root file system."""
         config = apply_changes({}, request.changes)
         async with self._turns:
-            with self._workspace() as directory:
+            with self.workspace() as directory:
                 spooler = FileSpooler(os.path.join(directory, "layer"), self._limit)
                 layer = await self._pump(stream, spooler.run, spooler.stop)
                 if not layer.size:
@@ -107,8 +117,15 @@ class Intake:
                     delivery.close()
         return images[0]
 
+    async def fetch(self, source: Source) -> Image:
+        """Take an image that comes in parts: its description first, then its layers as they arrive."""
+        with self.workspace() as directory:
+            found = await source.describe(directory)
+            delivery = Delivery(self._stores, source.progress, source)
+            return (await self._take(delivery, [found]))[0]
+
     @contextlib.contextmanager
-    def _workspace(self) -> Iterator[str]:
+    def workspace(self) -> Iterator[str]:
         """A directory for the time of one load. What is left in it goes by the trash, so that nobody waits for it."""
         directory = os.path.join(self._directory, PREFIX + secrets.token_hex(8))
         os.mkdir(directory, 0o700)

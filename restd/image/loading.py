@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from restd.errors import InvalidParameter
 from restd.image.archive import Found
@@ -93,12 +93,27 @@ def manifest_digest(found: Found) -> str:
     return "sha256:" + hashlib.sha256(found.manifest).hexdigest()
 
 
+class Arrivals(Protocol):
+    """Layers that are still on their way while those that came are unpacked: a pull."""
+
+    async def arrived(self, member: Member) -> None:
+        """Return when the file `member.path` is whole and checked."""
+
+    def unpacked(self, member: Member) -> None:
+        """The layer is in its place."""
+
+    def abandon(self) -> None:
+        """Another layer has failed: nobody waits for the rest any more, and `arrived` raises."""
+
+
 class Delivery:
     """The layers and blobs of one load, import, commit or pull on their way into the stores."""
 
-    def __init__(self, stores: Stores, progress: Progress | None) -> None:
+    def __init__(self, stores: Stores, progress: Progress | None, arrivals: Arrivals | None = None) -> None:
         self._stores = stores
         self._progress = progress
+        self._arrivals = arrivals
+        self._failure: BaseException | None = None
         self._loop = asyncio.get_running_loop()
         self._stop = threading.Event()
         self._stages: dict[str, tuple[str, Layer]] = {}
@@ -123,9 +138,9 @@ class Delivery:
                 parent = chain
         try:
             outcomes = await asyncio.gather(*(self._job(*job) for job in jobs.values()), return_exceptions=True)
-            failures = [outcome for outcome in outcomes if outcome is not None]
-            if failures:
-                raise next((failure for failure in failures if isinstance(failure, InvalidParameter)), failures[0])
+            failures = [outcome for outcome in outcomes if isinstance(outcome, InvalidParameter)]
+            if self._failure is not None:
+                raise next(iter(failures), self._failure)
             return [self._adopt(found) for found in images]
         finally:
             self.close()
@@ -139,6 +154,8 @@ class Delivery:
     def stop(self) -> None:
         """End what is under way, with Unavailable."""
         self._stop.set()
+        if self._arrivals is not None:
+            self._arrivals.abandon()
 
     async def stage_lowest(self, member: Member) -> str:
         """Unpack a layer of which only the blob is known, for an image with nothing below it; its diff id."""
@@ -158,13 +175,18 @@ class Delivery:
     async def _job(self, member: Member, diff_id: str, chain: str, parent: str) -> None:
         """One layer: staged unless it is there already, its blob checked. The first failure stops the other jobs."""
         try:
+            if self._arrivals is not None:
+                await self._arrivals.arrived(member)
             async with self._stores.slots:
                 if self._stores.layers.get(chain) is not None or chain in self._stages:
                     await self._verify(member, diff_id)
                 else:
                     await self._stage(member, diff_id, chain, parent)
-        except BaseException:
-            self._stop.set()
+            if self._arrivals is not None:
+                self._arrivals.unpacked(member)
+        except BaseException as error:
+            self._failure = self._failure or error
+            self.stop()
             raise
 
     async def _verify(self, member: Member, diff_id: str) -> None:

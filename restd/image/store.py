@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
-from restd.errors import InvalidParameter
+from restd.errors import InvalidParameter, NotFound
 from restd.events import Events
 from restd.image.archive import Platform, host_platform, parse_platform
 from restd.image.blobs import BlobStore
@@ -25,12 +26,18 @@ from restd.image.ledger import Ledger
 from restd.image.loading import Pins, Progress, Stores, run_in
 from restd.image.overlay import Overlay, image_graph_driver
 from restd.image.references import Reference, is_digest, is_tag, parse_reference
+from restd.image.registry.settings import RegistrySettings
 from restd.image.removal import Removal
 from restd.image.selection import ImageFilter, select
 from restd.image.sweep import Sweep
 from restd.image.unpack import UnpackLimits
 from restd.lib.tasks import TaskGroup
 from restd.model.image import Deleted, GraphDriver, HistoryRow, Image, ImageUse, Loaded, PruneResult, Untagged
+
+if TYPE_CHECKING:
+    from restd.image.registry.credentials import Credentials
+    from restd.image.registry.pull import Report
+    from restd.image.registry.remote import Described, Registries
 
 _THREADS = 10
 _UNPACKERS = 2
@@ -45,9 +52,17 @@ class ImageStore:
     """
 
     def __init__(
-        self, root: str, events: Events, *, limits: UnpackLimits | None = None, archive_limit: int = _ARCHIVE_LIMIT
+        self,
+        root: str,
+        events: Events,
+        *,
+        registries: RegistrySettings | None = None,
+        limits: UnpackLimits | None = None,
+        archive_limit: int = _ARCHIVE_LIMIT,
     ) -> None:
         self._events = events
+        self._registry_settings = registries or RegistrySettings()
+        self._remote: Registries | None = None
         self._tmp, self._trash = os.path.join(root, "tmp"), os.path.join(root, "trash")
         self._catalogue = Catalogue(root)
         self._ledger = Ledger(self._catalogue)
@@ -220,6 +235,78 @@ class ImageStore:
         image = self._catalogue.find(name)
         full = reference.with_default_tag()
         return [(image, full if self._catalogue.target(full) is image and not full.digest else None)]
+
+    @property
+    def _registries(self) -> Registries:
+        """Made when it is first needed: TLS and the HTTP client cost memory that an offline engine can spare."""
+        if self._remote is None:
+            from restd.image.registry.remote import Registries
+
+            self._remote = Registries(
+                self._registry_settings,
+                self._events,
+                self._catalogue,
+                self._ledger,
+                self._layers,
+                self._blobs,
+                self._intake,
+                self._tasks,
+                self._pool,
+            )
+        return self._remote
+
+    async def pull(
+        self, reference: Reference, all_tags: bool, platform: str, credentials: Credentials, report: Report
+    ) -> Image:
+        """Bring an image from its registry, with `all_tags` a whole repository; the last image that came.
+
+        `report` gets the lines of Docker's stream. An error before its first call is one of the look-up: NotFound if
+        the registry has no such image or does not show it, SystemFailure if it can't be asked.
+        """
+        return await self._registries.pull(
+            reference, all_tags=all_tags, platform=platform, credentials=credentials, report=report
+        )
+
+    def to_push(self, name: str, tag: str) -> Sequence[tuple[Image, Reference]]:
+        """The images that a push of `name` means: one tag, or all of a repository. NotFound in Docker's words."""
+        reference = parse_reference(name)
+        if tag:
+            if not is_tag(tag):
+                raise InvalidParameter("invalid tag format")
+            reference = Reference(reference.domain, reference.path, tag)
+        if reference.digest:
+            raise InvalidParameter("cannot push a digest reference")
+        if reference.tag:
+            image = self._catalogue.target(reference)
+            chosen = [(image, reference)] if image is not None else []
+        else:
+            chosen = list(self._catalogue.tags(reference.name))
+        if not chosen:
+            raise NotFound(f"An image does not exist locally with the tag: {reference.familiar_name}")
+        return chosen
+
+    async def push(self, images: Sequence[tuple[Image, Reference]], credentials: Credentials, report: Report) -> None:
+        """Send what `to_push` chose to its registry; `report` gets the lines of Docker's stream."""
+        held = {digest for image, _ in images for digest in (image.id, image.manifest_digest)}
+        held |= {layer.digest for image, _ in images for layer in image.layers}
+        self._pins.hold(held)
+        try:
+            await self._registries.push(images, credentials=credentials, report=report)
+        finally:
+            self._pins.release(held)
+            self._sweep.collect(held)
+
+    async def describe(self, reference: Reference, credentials: Credentials) -> Described:
+        """What a registry has under a reference, without pulling it."""
+        return await self._registries.describe(reference, credentials)
+
+    async def log_in(self, address: str, credentials: Credentials) -> None:
+        """Check credentials with the registry at `address`. Unauthorized if it refuses them."""
+        await self._registries.log_in(address, credentials)
+
+    async def search(self, term: str, limit: int, credentials: Credentials) -> Sequence[Mapping[str, Any]]:
+        """Repositories of docker.io, or of the registry that `term` begins with, in the form of Docker's answer."""
+        return await self._registries.search(term, limit, credentials)
 
     def _publish(self, action: str, image: Image, name: str) -> None:
         self._events.publish("image", action, image.id, {**image.config.labels, "name": name})

@@ -7,6 +7,7 @@ from restd.api.routes.containers import ContainerRoutes
 from restd.api.routes.executions import ExecRoutes
 from restd.api.routes.images import ImageRoutes
 from restd.api.routes.networks import NetworkRoutes
+from restd.api.routes.registries import RegistryRoutes
 from restd.api.routes.streams import StreamRoutes
 from restd.api.routes.system import SystemRoutes
 from restd.api.table import Route
@@ -20,5 +21,6 @@ def all_routes(engine: Engine) -> list[Route]:
         *StreamRoutes(engine).routes(),
         *ExecRoutes(engine).routes(),
         *ImageRoutes(engine).routes(),
+        *RegistryRoutes(engine).routes(),
         *NetworkRoutes().routes(),
     ]

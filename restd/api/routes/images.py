@@ -11,6 +11,7 @@ from typing import Any
 from restd.api import wire
 from restd.api.call import Call, Outcome, Reply, json_reply
 from restd.api.engine import Engine
+from restd.api.routes.registries import pull
 from restd.api.stream import error_line, progress_line
 from restd.api.table import Parameter, Route
 from restd.api.views.images import history_view, inspect_view, item_view, removal_view
@@ -23,7 +24,6 @@ from restd.model.image import LoadProgress
 
 LIST_FILTERS = frozenset("reference dangling label label! before since until".split())
 PRUNE_FILTERS = frozenset("dangling label label! until".split())
-_NO_REGISTRIES = "registries are not supported yet: load the image from an archive (docker load), or import it"
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ns|us|µs|ms|s|m|h)")
 _UNITS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
@@ -32,6 +32,7 @@ class ImageRoutes:
     """`/images`."""
 
     def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._images = engine.images
         self._containers = engine.containers
 
@@ -72,19 +73,25 @@ class ImageRoutes:
                 "POST",
                 "/images/create",
                 self._create,
-                "Import a root file system",
-                description="Pulling from a registry (fromImage) is not supported yet.",
+                "Pull an image, or import a root file system",
+                description="With fromImage a pull; without a tag anywhere, of all tags. With fromSrc an import.",
                 parameters=(
+                    Parameter("fromImage", "What to pull. Credentials come in X-Registry-Auth."),
                     Parameter("fromSrc", "`-`: the body."),
-                    Parameter("fromImage", "Answered with 501."),
                     Parameter("repo", "Name for the new image."),
-                    Parameter("tag", "Its tag."),
+                    Parameter("tag", "Its tag; of a pull, a tag or digest."),
                     Parameter("message", "Comment."),
                     Parameter("changes", "Dockerfile instructions.", repeated=True),
-                    Parameter("platform", "os/arch[/variant] of the new image."),
+                    Parameter("platform", "os/arch[/variant] to pull, or of the new image."),
                 ),
                 body="archive",
-                answers={**progress, 400: ("A parameter or the archive is wrong.", "Error"), 501: ("", "Error")},
+                answers={
+                    **progress,
+                    400: ("A parameter or the archive is wrong.", "Error"),
+                    403: ("The name is reserved.", "Error"),
+                    404: ("The registry has no such image, or does not show it.", "Error"),
+                    501: ("fromSrc is an address.", "Error"),
+                },
             ),
             Route(
                 "GET",
@@ -127,15 +134,6 @@ class ImageRoutes:
                 slashes=True,
                 parameters=(Parameter("repo", "The name.", required=True), Parameter("tag", "Its tag.")),
                 answers={201: ("Done.", None), 400: ("Not a reference.", "Error"), **missing},
-            ),
-            Route(
-                "POST",
-                "/images/{name}/push",
-                self._push,
-                "Push an image",
-                description="Registries are not supported yet.",
-                slashes=True,
-                answers={501: ("", "Error")},
             ),
             Route(
                 "DELETE",
@@ -216,7 +214,7 @@ class ImageRoutes:
     async def _create(self, call: Call) -> Outcome:
         query = call.query
         if query.text("fromImage"):
-            raise NotImplementedYet(_NO_REGISTRIES)
+            return await pull(call, self._engine)
         source = query.text("fromSrc")
         if source != "-":
             raise NotImplementedYet("fromSrc: only - is supported, with the archive as the request's body")
@@ -276,10 +274,6 @@ class ImageRoutes:
         result = await self._images.prune(chosen, self._containers.image_uses())
         removed = removal_view(result.removed)
         return json_reply({"ImagesDeleted": removed or None, "SpaceReclaimed": result.reclaimed})
-
-    async def _push(self, call: Call) -> Outcome:
-        self._images.resolve(call.name)
-        raise NotImplementedYet(_NO_REGISTRIES)
 
 
 async def _close(pieces: AsyncIterator[bytes]) -> None:
