@@ -27,6 +27,8 @@ dockerd:docker.io
 ip:iproute2
 nsenter:util-linux
 mke2fs:e2fsprogs
+docker-registry:docker-registry
+openssl:openssl
 "
 
 case "${1:-}" in

@@ -139,12 +139,15 @@ class _Download:
         """InvalidParameter if what came is not what the manifest says."""
         self.tell("Verifying Checksum")
         if member.size != self.blob.size:
-            raise InvalidParameter(
-                f"unexpected size of layer {self.blob.digest}: {member.size} bytes, {self.blob.size} were announced"
-            )
+            raise self._wrong_size(str(member.size))
         if member.digest != self.blob.digest:
             raise InvalidParameter(f"filesystem layer verification failed for digest {self.blob.digest}")
         self.tell("Download complete")
+
+    def _wrong_size(self, came: str) -> InvalidParameter:
+        return InvalidParameter(
+            f"unexpected size of layer {self.blob.digest}: {came} bytes, {self.blob.size} were announced"
+        )
 
     async def pump(self, put: Callable[[bytes], Awaitable[bool]]) -> None:
         """All bytes to `put`, over as many connections as it takes."""
@@ -154,6 +157,8 @@ class _Download:
             try:
                 async for data in self._stream():
                     self.done += len(data)
+                    if self.done > self.blob.size:
+                        raise self._wrong_size(f"more than {self.blob.size}")
                     self.moving = True
                     if self.done - self._told >= _REPORT_BYTES or self.done == self.blob.size:
                         self._told = self.done

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from restd.errors import InvalidParameter, NotFound, SystemFailure, Unavailable
 from restd.image.archive import Found, Platform
@@ -23,7 +23,7 @@ from restd.image.registry import words
 from restd.image.registry.credentials import ANONYMOUS, Credentials
 from restd.image.registry.downloads import Downloads
 from restd.image.registry.endpoints import endpoints_of
-from restd.image.registry.failures import NoAnswer, RegistryError, pull_failure
+from restd.image.registry.failures import NoAnswer, RegistryError
 from restd.image.registry.manifests import (
     MANIFEST_TYPES,
     MOST_CONFIG,
@@ -42,8 +42,11 @@ from restd.model.image import LoadProgress
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 Report = Callable[[dict[str, Any]], None]
 _MOST_TAGS = 10_000
+_DEEPEST_INDEX = 4
 _ACCEPT = {"Accept": ", ".join(MANIFEST_TYPES)}
 
 
@@ -55,54 +58,56 @@ class Target:
     reference: Reference
     digest: str
     manifest: Manifest
-    described: Manifest | Index
 
 
-async def connect(
-    reference: Reference, settings: RegistrySettings, credentials: Credentials, *, mirrors: bool = True
-) -> list[Registry]:
-    """The registries that may have `reference`, mirrors first; the caller releases them. NoAnswer if none answers."""
-    found: list[Registry] = []
+async def ask(
+    reference: Reference,
+    settings: RegistrySettings,
+    credentials: Credentials,
+    question: Callable[[Registry], Awaitable[T]],
+    *,
+    mirrors: bool = True,
+) -> tuple[Registry, T]:
+    """Ask those who may have `reference` in order, mirrors first and without credentials; who answered, and what.
+
+    The caller releases the registry. A mirror that fails in any way is passed over; what the registry itself says
+    counts. An insecure one that can't be reached over TLS is asked in the clear.
+    """
     failure: RegistryError | None = None
-    try:
-        for endpoint in endpoints_of(reference.domain, settings):
-            if not endpoint.official and not mirrors:
-                continue
-            if found and found[-1].endpoint.official:
-                break
-            try:
-                shown = credentials if endpoint.official else ANONYMOUS
-                found.append(await Registry.connect(endpoint, shown, settings.certificates))
-            except NoAnswer as error:
-                # An insecure registry is asked in two ways; what the first one said is about TLS only.
-                log.debug("registry: %s", error)
-                failure = error
-    except BaseException:
-        await release(found)
-        raise
-    if not found:
-        raise failure or NoAnswer(f"no registry for {reference.domain}")
-    return found
-
-
-async def release(registries: Sequence[Registry]) -> None:
-    """Let go of them."""
-    for registry in registries:
-        await registry.release()
-
-
-async def look_up(registries: Sequence[Registry], reference: Reference, platform: Platform, attempts: int) -> Target:
-    """The image that `reference` means, from the first registry that has it. NotFound in Docker's words."""
-    failure: RegistryError | None = None
-    for registry in registries:
+    for endpoint in endpoints_of(reference.domain, settings):
+        if not endpoint.official and not mirrors:
+            continue
         try:
-            return await _look_up(registry, reference, platform, attempts)
-        except RegistryError as error:
-            if registry.endpoint.official or failure is None:
-                failure = error
+            registry = await Registry.connect(
+                endpoint, credentials if endpoint.official else ANONYMOUS, settings.certificates
+            )
+        except NoAnswer as error:
             log.debug("registry: %s", error)
-    assert failure is not None
-    raise pull_failure(failure, reference) from failure
+            failure = error
+            continue
+        try:
+            return registry, await question(registry)
+        except RegistryError as error:
+            await registry.release()
+            if endpoint.official:
+                raise
+            log.debug("registry: %s", error)
+            failure = error
+        except BaseException:
+            await registry.release()
+            raise
+    raise failure or NoAnswer(f"no registry for {reference.domain}")
+
+
+async def look_up(registry: Registry, reference: Reference, platform: Platform, attempts: int) -> Target:
+    """The image that `reference` means, for a platform; indexes are followed."""
+    described = manifest = await describe(registry, reference, attempts)
+    for _ in range(_DEEPEST_INDEX):
+        if isinstance(manifest, Manifest):
+            return Target(registry, reference, described.digest, manifest)
+        chosen = choose(manifest, platform)
+        manifest = await describe(registry, replace(reference, tag=None, digest=chosen.digest), attempts)
+    raise InvalidParameter("invalid manifest: its indexes do not end")
 
 
 async def describe(registry: Registry, reference: Reference, attempts: int) -> Manifest | Index:
@@ -119,16 +124,6 @@ async def describe(registry: Registry, reference: Reference, attempts: int) -> M
     if reference.digest and described.digest != reference.digest:
         raise InvalidParameter(f"manifest verification failed for digest {reference.digest}")
     return described
-
-
-async def _look_up(registry: Registry, reference: Reference, platform: Platform, attempts: int) -> Target:
-    described = manifest = await describe(registry, reference, attempts)
-    for _ in range(4):
-        if isinstance(manifest, Manifest):
-            return Target(registry, reference, described.digest, manifest, described)
-        chosen = choose(manifest, platform)
-        manifest = await describe(registry, replace(reference, tag=None, digest=chosen.digest), attempts)
-    raise InvalidParameter("invalid manifest: its indexes do not end")
 
 
 async def list_tags(registry: Registry, reference: Reference, attempts: int) -> list[str]:

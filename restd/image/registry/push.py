@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -127,7 +127,7 @@ class Push:
         finally:
             await body.aclose()
 
-    async def _read(self, blob: Descriptor, moved: Callable[[int], None]) -> Any:
+    async def _read(self, blob: Descriptor, moved: Callable[[int], None]) -> AsyncGenerator[bytes]:
         try:
             descriptor = os.open(self._blobs.path(blob.digest), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from restd.errors import InvalidParameter, NotFound, Unauthorized
@@ -25,12 +25,14 @@ from restd.image.registry.credentials import Credentials
 from restd.image.registry.downloads import Downloads
 from restd.image.registry.failures import RegistryError, pull_failure
 from restd.image.registry.manifests import MOST_CONFIG, Index, platforms
-from restd.image.registry.pull import RemoteImage, Report, connect, describe, list_tags, look_up, release
+from restd.image.registry.pull import RemoteImage, Report, Target, ask, describe, list_tags, look_up
 from restd.image.registry.push import Push
 from restd.image.registry.session import Registry, scope_of
 from restd.image.registry.settings import RegistrySettings
 from restd.lib.tasks import TaskGroup
 from restd.model.image import Image
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +73,37 @@ class Registries:
         `report` gets the lines of the stream. Errors before its first call are of the look-up: NotFound and so on.
         """
         wanted = parse_platform(platform) if platform else None
-        registries = await connect(reference, self._settings, credentials)
+        attempts = self._settings.attempts
+
+        async def look(registry: Registry) -> Target:
+            return await look_up(registry, reference, wanted or host_platform(), attempts)
+
+        async def tags(registry: Registry) -> list[str]:
+            return await list_tags(registry, reference, attempts)
+
         try:
             if not all_tags:
-                return await self._pull(registries, reference, wanted, report)
+                registry, target = await ask(reference, self._settings, credentials, look)
+                try:
+                    return await self._fetch(target, wanted, report)
+                finally:
+                    await registry.release()
+            registry, names = await ask(reference, self._settings, credentials, tags)
             try:
-                tags = await list_tags(registries[-1], reference, self._settings.attempts)
-            except RegistryError as error:
-                raise pull_failure(error, reference) from error
-            if not tags:
-                raise NotFound(f"no tags for {reference.familiar_name}")
-            for tag in tags:
-                image = await self._pull(registries, replace(reference, tag=tag), wanted, report)
-            return image
-        finally:
-            await release(registries)
+                if not names:
+                    raise NotFound(f"no tags for {reference.familiar_name}")
+                for name in names:
+                    one = replace(reference, tag=name)
+                    target = await look_up(registry, one, wanted or host_platform(), attempts)
+                    image = await self._fetch(target, wanted, report)
+                return image
+            finally:
+                await registry.release()
+        except RegistryError as error:
+            raise pull_failure(error, reference) from error
 
-    async def _pull(
-        self, registries: Sequence[Registry], reference: Reference, platform: Platform | None, report: Report
-    ) -> Image:
-        target = await look_up(registries, reference, platform or host_platform(), self._settings.attempts)
+    async def _fetch(self, target: Target, platform: Platform | None, report: Report) -> Image:
+        reference = target.reference
         shown = reference.digest or reference.tag or ""
         path = reference.familiar_name if reference.domain != "docker.io" else reference.path
         report({"status": f"Pulling from {path.removeprefix(reference.domain + '/')}", "id": shown})
@@ -120,10 +133,9 @@ class Registries:
     ) -> None:
         """Send images to the repository of their references, which is one. `report` gets the lines of the stream."""
         repository = images[0][1]
-        registries = await connect(repository, self._settings, credentials, mirrors=False)
+        registry, _ = await ask(repository, self._settings, credentials, _nothing, mirrors=False)
         try:
             report(words.status(f"The push refers to repository [{repository.name}]"))
-            registry = registries[-1]
             push = Push(
                 registry,
                 self._blobs,
@@ -138,7 +150,7 @@ class Registries:
                 attributes = {**image.config.labels, "name": reference.familiar_name}
                 self._events.publish("image", "push", reference.familiar, attributes)
         finally:
-            await release(registries)
+            await registry.release()
 
     def _elsewhere(self, digest: str, repository: Reference) -> list[str]:
         """Other repositories of the same registry that were pulled from or pushed to with this layer."""
@@ -154,36 +166,30 @@ class Registries:
     async def describe(self, reference: Reference, credentials: Credentials) -> Described:
         """What the registry has under `reference`. NotFound in Docker's words."""
         reference = reference.with_default_tag()
-        registries = await connect(reference, self._settings, credentials, mirrors=False)
-        registry = registries[-1]
-        try:
+
+        async def look(registry: Registry) -> Described:
             found = await describe(registry, reference, self._settings.attempts)
             if isinstance(found, Index):
                 return Described(found.media_type, found.digest, len(found.raw), platforms(found))
             path = f"/v2/{reference.path}/blobs/{found.config.digest}"
             data, _ = await registry.metadata(path, scope=scope_of(reference.path), most=MOST_CONFIG)
             raw = parse_json(data, "image configuration")
-            keys = ("architecture", "os", "variant", "os.version")
-            return Described(
-                found.media_type, found.digest, len(found.raw), [{key: raw[key] for key in keys if raw.get(key)}]
-            )
+            platform = {key: raw[key] for key in ("architecture", "os", "variant", "os.version") if raw.get(key)}
+            return Described(found.media_type, found.digest, len(found.raw), [platform])
+
+        try:
+            return await self._asked(reference, credentials, look)
         except RegistryError as error:
             raise pull_failure(error, reference) from error
-        finally:
-            await release(registries)
 
     async def log_in(self, address: str, credentials: Credentials) -> None:
         """Check credentials. Unauthorized if the registry refuses them."""
-        reference = _repository(address or "docker.io")
-        registries = await connect(reference, self._settings, credentials, mirrors=False)
         try:
-            await registries[-1].log_in()
+            await self._asked(_repository(address or "docker.io"), credentials, Registry.log_in)
         except RegistryError as error:
             if error.status in (401, 403):
                 raise Unauthorized(str(error)) from error
             raise
-        finally:
-            await release(registries)
 
     async def search(self, term: str, limit: int, credentials: Credentials) -> list[dict[str, Any]]:
         """Repositories whose name has `term` in it: `[REGISTRY/]TERM`.
@@ -193,13 +199,24 @@ class Registries:
         host, slash, rest = term.partition("/")
         named = slash and ("." in host or ":" in host or host == "localhost")
         domain, text = (host, rest) if named else ("docker.io", term)
-        registries = await connect(_repository(domain), self._settings, credentials, mirrors=False)
-        try:
+
+        async def look(registry: Registry) -> list[dict[str, Any]]:
             with contextlib.suppress(RegistryError):
-                return await _search_index(registries[-1], domain, text, limit)
-            return await _search_catalogue(registries[-1], domain, text, limit)
-        finally:
-            await release(registries)
+                return await _search_index(registry, domain, text, limit)
+            return await _search_catalogue(registry, domain, text, limit)
+
+        return await self._asked(_repository(domain), credentials, look)
+
+    async def _asked(
+        self, reference: Reference, credentials: Credentials, question: Callable[[Registry], Awaitable[T]]
+    ) -> T:
+        registry, answer = await ask(reference, self._settings, credentials, question, mirrors=False)
+        await registry.release()
+        return answer
+
+
+async def _nothing(_: Registry) -> None:
+    """No question: that it is there is enough."""
 
 
 def _repository(address: str) -> Reference:
