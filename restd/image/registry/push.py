@@ -91,10 +91,9 @@ class Push:
                     return "Layer already exists"
                 return await self._send(blob, reference, moved)
             except RegistryError as error:
-                expired = error.status == _UNAUTHORIZED and attempt == 1
-                if attempt >= self._attempts or not (error.transient or expired):
+                if attempt >= self._attempts or not (error.transient or error.status == _UNAUTHORIZED):
                     raise
-                await asyncio.sleep(pause(attempt, error.retry_after))
+                await asyncio.sleep(0 if error.status == _UNAUTHORIZED else pause(attempt, error.retry_after))
 
     async def _has(self, blob: Descriptor, reference: Reference) -> bool:
         path = f"/v2/{reference.path}/blobs/{blob.digest}"

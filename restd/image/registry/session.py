@@ -140,6 +140,14 @@ class Registry:
                 method, url, headers=headers, data=data, proxy=self._proxy, max_redirects=10
             ) as response:
                 yield response
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # The answer came before the whole body went out: aiohttp cancels the sending, and hands that on to us.
+            if isinstance(error.__context__, RegistryError):
+                raise error.__context__ from None
+            raise NoAnswer(f'{method.title()} "{url}": the upload was ended early') from error
         except (aiohttp.ClientError, TimeoutError, ConnectionError, ValueError) as error:
             raise NoAnswer(f'{method.title()} "{url}": {_reason(error)}') from error
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -168,3 +168,25 @@ def test_pauses_grow_and_are_bounded() -> None:
     assert pause(1, 7) == 7
     assert pause(1, 9999) == 30
     assert scope_of("a/b") == "repository:a/b:pull"
+
+
+def test_an_upload_that_is_refused_early_is_an_error_with_its_words() -> None:
+    async def body(scripted: ScriptedRegistry, endpoint: Endpoint) -> None:
+        refused = asyncio.Event()
+
+        async def refuse(request: web.Request) -> web.StreamResponse | None:
+            return web.Response(status=413, text="too much") if request.method == "PUT" else None
+
+        async def endless() -> AsyncGenerator[bytes]:
+            yield b"x"
+            await refused.wait()
+
+        scripted.faults.append(refuse)
+        registry = await Registry.connect(endpoint, ANONYMOUS, "/nowhere")
+        headers = {"Content-Length": "5"}
+        with pytest.raises(RegistryError, match="unexpected status 413: too much"):
+            async with registry.request("PUT", "/v2/up", scope="", headers=headers, data=endless()):
+                pass
+        await registry.release()
+
+    run(body)
