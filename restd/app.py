@@ -19,6 +19,7 @@ from restd.container.containers import Containers
 from restd.events import Events
 from restd.image.registry.settings import RegistrySettings
 from restd.image.store import ImageStore
+from restd.journal import Journal
 from restd.lib.host import read_host
 from restd.lib.tasks import TaskGroup
 
@@ -36,6 +37,7 @@ class Application:
         self._config = config
         self._lock = -1
         self._events = Events()
+        self._journal = Journal(config.state)
         self._containers: Containers | None = None
         self._images: ImageStore | None = None
         self._runner: DockerRunner | None = None
@@ -45,6 +47,7 @@ class Application:
         config = self._config
         logging.getLogger().setLevel(config.log_level.upper())
         self._lock = await self._take_lock(os.path.join(config.state, LOCK_FILE))
+        self._events.resume(self._journal.open(), self._journal.append)
         host = read_host()
         self._images = images = ImageStore(config.graph, self._events, registries=_registries(config))
         await images.open()
@@ -70,6 +73,7 @@ class Application:
             await self._containers.close()
         if self._images is not None:
             await self._images.close()
+        self._journal.close()
         if self._lock >= 0:
             os.close(self._lock)
 

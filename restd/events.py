@@ -1,14 +1,15 @@
 """What happened, for those who listen: `/events`, and inside the engine.
 
 Shape and names follow the Docker Engine's events (`Type`, `Action`, `Actor{ID,Attributes}`). The last `RING`
-events are kept for `since`. A listener that does not keep up loses the oldest it has not read, never memory.
+events are kept for `since`, over restarts too (`restd.journal`). A listener that does not keep up loses the oldest it
+has not read, never memory.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -78,12 +79,22 @@ class Events:
         self._ring: deque[Event] = deque(maxlen=RING)
         self._listeners: set[Subscription] = set()
         self._last = 0
+        self._keep: Callable[[Event], None] | None = None
+
+    def resume(self, past: Iterable[Event], keep: Callable[[Event], None]) -> None:
+        """Go on after the events of an earlier run, before anything is published; `keep` gets each new one."""
+        self._ring.extend(past)
+        if self._ring:
+            self._last = self._ring[-1].time
+        self._keep = keep
 
     def publish(self, kind: str, action: str, actor: str, attributes: Mapping[str, str] | None = None) -> Event:
         """Record an event now and hand it to every listener. Times are strictly increasing."""
         self._last = max(now_ns(), self._last + 1)
         event = Event(kind, action, actor, dict(attributes or {}), self._last)
         self._ring.append(event)
+        if self._keep is not None:
+            self._keep(event)
         for listener in self._listeners:
             listener.push(event)
         return event

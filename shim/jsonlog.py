@@ -7,7 +7,9 @@ escaped, each byte that is not UTF-8 becomes U+FFFD.
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Iterator
 from json.encoder import encode_basestring
 
 MESSAGE_LIMIT = 16 << 10
@@ -23,12 +25,17 @@ _NAMED = {
     ord(">"): b"\\u003e",
     ord("&"): b"\\u0026",
 }
-_BACKSLASH_FIRST = ord("\\").__ne__  # the other replacements bring backslashes in
-_PLAIN = bytes(code for code in range(0x20, 0x80) if code not in _NAMED) + b"\n"
+_ESCAPED = [ord("\\"), *(code for code in range(0x80) if (code < 0x20 or code in _NAMED) and code not in b"\\\n")]
+"""What is escaped of ASCII; the backslash first, since the other replacements bring backslashes in."""
+_PLAIN = bytes(code for code in range(0x80) if code not in _ESCAPED)
 _HIGH = bytes(range(0x80, 0x100))
-# Quoting line by line is cheaper than a pass for each kind of byte that is to be escaped: in MANY bytes with more than
-# a FEW kinds, or with one such byte in DENSE.
-_MANY, _FEW, _DENSE = 4096, 8, 8
+_MANY, _DENSE = 512, 3
+"""More bytes to escape than MANY and one in DENSE: a JSON encoder's one pass beats one for each kind of byte."""
+_OTHERWISE_NAMED = b"\b\t\f"
+"""What a JSON encoder has short names for, and Docker has not."""
+_PADDING = bytes(64)
+_PADDINGS = re.compile(rb"(\0\0{63,})")
+"""Zeros as they pad images and archives: a run is escaped at once. The first stands apart, to be searched for."""
 _SEPARATORS = (("\u2028".encode(), b"\\u2028"), ("\u2029".encode(), b"\\u2029"))
 _BATCH = 8
 
@@ -76,18 +83,21 @@ class Encoder:
         """The unfinished message of `stream`: received, not encoded yet."""
         return self._partial[stream]
 
-    def feed(self, stream: int, chunk: bytes) -> bytes:
-        """Encoded messages for all that `chunk` completes; empty if nothing."""
+    def feed(self, stream: int, chunk: bytes) -> Iterator[bytes]:
+        """Encoded messages for all that `chunk` completes, some at a time: escaping may make six bytes of one."""
         data = self._partial[stream] + chunk if self._partial[stream] else chunk
         end = data.rfind(b"\n") + 1
-        rest = data[end:]
-        done = self._lines(stream, data if end == len(data) else data[:end]) if end else b""
-        if len(rest) >= MESSAGE_LIMIT:
-            pieces = _cut(rest)
-            rest = pieces.pop()
-            done += b"".join([self._message(stream, piece) for piece in pieces])
-        self._partial[stream] = rest
-        return done
+        *pieces, self._partial[stream] = _cut(data[end:])
+        start = 0
+        while start < end:
+            stop = data.rfind(b"\n", start, start + MESSAGE_LIMIT) + 1
+            if stop:
+                yield self._lines(stream, data[start:stop])
+            else:
+                stop = data.index(b"\n", start + MESSAGE_LIMIT) + 1
+                yield from (self._message(stream, piece) for piece in _cut(data[start:stop]) if piece)
+            start = stop
+        yield from (self._message(stream, piece) for piece in pieces)
 
     def finish(self, stream: int) -> bytes:
         """The last message of a stream that has ended without a newline; empty if there is none."""
@@ -99,11 +109,9 @@ class Encoder:
         return self._message(2, text.encode() + b"\n")
 
     def _lines(self, stream: int, data: bytes) -> bytes:
-        """Encode `data`, whole lines."""
+        """Encode `data`, whole lines of no more than MESSAGE_LIMIT bytes."""
         lines = _escape(data).split(b"\n")
         lines.pop()
-        if len(data) > MESSAGE_LIMIT and len(max(lines, key=len)) >= MESSAGE_LIMIT:
-            return self._with_long_lines(stream, data)
         count = len(lines)
         if count < _BATCH:
             return b"".join([self._wrap(stream, line + b"\\n") for line in lines])
@@ -134,13 +142,6 @@ class Encoder:
             moment += run
             count -= run
         return endings, runs
-
-    def _with_long_lines(self, stream: int, data: bytes) -> bytes:
-        """The slow way, a line at a time."""
-        out = []
-        for line in data.split(b"\n")[:-1]:
-            out += [self._message(stream, piece) for piece in _cut(line + b"\n") if piece]
-        return b"".join(out)
 
     def _message(self, stream: int, piece: bytes) -> bytes:
         """One message; only its last byte may be a newline."""
@@ -188,17 +189,28 @@ def _cut(line: bytes) -> list[bytes]:
 
 def _escape(data: bytes) -> bytes:
     """`data` as the inside of a JSON string in UTF-8, newlines left alone."""
+    if _PADDING not in data:
+        return _escape_mixed(data)
+    pieces = _PADDINGS.split(data)  # what matched is at the odd places
+    pieces[0::2] = [_escape_mixed(piece) for piece in pieces[0::2]]
+    pieces[1::2] = [b"\\u0000" * len(piece) for piece in pieces[1::2]]
+    return b"".join(pieces)
+
+
+def _escape_mixed(data: bytes) -> bytes:
+    """`_escape` of data without long runs of zeros; with them it is right too, and slow."""
     odd = data.translate(None, _PLAIN)
     if not odd:
         return data
     if not odd.isascii():
         odd = odd.translate(None, _HIGH)
-    kinds = set(odd)
-    if len(data) >= _MANY and (len(kinds) > _FEW or len(odd) * _DENSE > len(data)):
+    if len(odd) > _MANY and len(odd) * _DENSE > len(data) and not any(code in odd for code in _OTHERWISE_NAMED):
         quoted = [encode_basestring(line)[1:-1] for line in data.decode("latin-1").split("\n")]
         data = "\n".join(quoted).encode("latin-1")
-        kinds = set(b"<>&")
-    for code in sorted(kinds, key=_BACKSLASH_FIRST):
+        kinds = list(b"<>&")
+    else:
+        kinds = [code for code in _ESCAPED if code in odd]
+    for code in kinds:
         data = data.replace(bytes((code,)), _NAMED.get(code) or b"\\u%04x" % code)
     return data if data.isascii() else _valid(data)
 

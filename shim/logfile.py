@@ -36,11 +36,13 @@ class LogFile:
 
     def append(self, stream: int, chunk: bytes) -> None:
         """Record `chunk`; what is not a whole message yet waits."""
-        self._write(self.encoder.feed(stream, chunk))
+        for messages in self.encoder.feed(stream, chunk):
+            self._write(messages)
 
     def end(self, stream: int) -> None:
         """Record the last message of `stream`, though it has no newline."""
-        self._write(self.encoder.finish(stream))
+        if last := self.encoder.finish(stream):
+            self._write(last)
 
     def reopen(self) -> None:
         """Open the path again (someone has moved the file away)."""
@@ -66,8 +68,6 @@ class LogFile:
             self._descriptor = -1
 
     def _write(self, data: bytes) -> None:
-        if not data:
-            return
         if self._lost:
             data = self.encoder.note(f"{self._lost} log messages were lost: the log could not be written") + data
         try:

@@ -49,26 +49,27 @@ class Loop:
 
     def __init__(self, on_error: Callable[[Exception], None]) -> None:
         self._epoll = select.epoll()
-        self._handlers: dict[int, Handler] = {}
+        self._watched: dict[int, tuple[int, Handler]] = {}
         self._timers: list[Timer] = []
         self._on_error = on_error
         self._running = True
 
     def watch(self, descriptor: int, events: int, handler: Handler) -> None:
         """Call `handler(mask)` when `descriptor` is ready (level-triggered). HANGUP is always reported."""
-        if descriptor in self._handlers:
-            self._epoll.modify(descriptor, events)
-        else:
+        before = self._watched.get(descriptor)
+        if before is None:
             self._epoll.register(descriptor, events)
-        self._handlers[descriptor] = handler
+        elif before[0] != events:
+            self._epoll.modify(descriptor, events)
+        self._watched[descriptor] = events, handler
 
     def watched(self, descriptor: int) -> bool:
         """Whether `descriptor` is being watched."""
-        return descriptor in self._handlers
+        return descriptor in self._watched
 
     def forget(self, descriptor: int) -> None:
         """Stop watching; must come before the descriptor is closed. A descriptor not watched is no error."""
-        if self._handlers.pop(descriptor, None) is not None:
+        if self._watched.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 
     def later(self, seconds: float, callback: Callable[[], None]) -> Timer:
@@ -106,9 +107,9 @@ class Loop:
         """Serve until `stop`."""
         while self._running:
             for descriptor, mask in self._wait():
-                handler = self._handlers.get(descriptor)
-                if handler is not None:
-                    self._guarded(handler, mask)
+                watched = self._watched.get(descriptor)
+                if watched is not None:
+                    self._guarded(watched[1], mask)
             now = time.monotonic()
             while self._timers and self._timers[0].when <= now:
                 self._guarded_timer(heapq.heappop(self._timers))

@@ -158,6 +158,8 @@ def main(arguments: list[str]) -> None:
     control.set_inheritable(False)
     os.dup2(0, 2)  # whatever could go wrong while importing has: from here on there is shim-log.json
     os.umask(0o022)
+    for name in [name for name in os.environ if name.startswith("MALLOC_")]:
+        del os.environ[name]  # meant for this process and its forks, not for runtimes
     serve(control)
 
 

@@ -57,7 +57,8 @@ class _Log:
 
     def append(self, stream: int, chunk: bytes) -> None:
         """Encode and forget."""
-        self._encoder.feed(stream, chunk)
+        for _ in self._encoder.feed(stream, chunk):
+            pass
 
     def end(self, stream: int) -> None:
         """Encode and forget."""

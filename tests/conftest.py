@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import docker
+import hypothesis
 import pytest
 
 from tests import docker_cli, leftovers
@@ -64,6 +65,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A busy host makes an example late; TEST_LIMIT ends what hangs.
+    hypothesis.settings.register_profile("patient", deadline=None)
+    hypothesis.settings.load_profile("patient")
     config.addinivalue_line(
         "markers", "ours(reason): dockerd 20.10 does otherwise, for the reason given; not run on it"
     )

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from restd.errors import Conflict, SystemFailure
+from restd.lib.processes import ENVIRONMENT
 from shim import protocol
 from shim.protocol import Attach, Birth, Born, ExitRecord, News, Wait
 
@@ -27,6 +28,9 @@ ENDING_SECONDS = 5.0
 _SEND_BUFFER = 4 << 20
 _SO_SNDBUFFORCE = 32  # asm-generic/socket.h
 _REPLY_LIMIT = 64 << 10
+_HEAP = {"MALLOC_TRIM_THRESHOLD_": str(1 << 20), "MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
+"""How much free memory a shim's heap keeps (mallopt(3)). With less, heavy output would make the heap grow and shrink
+with every message, which costs more than the output itself; and left to itself glibc keeps some multiple of that."""
 _START = "import sys; sys.path[:0] = sys.argv[2:]; from shim.nursery import main; main(sys.argv[1:2])"
 
 
@@ -323,6 +327,7 @@ class Nursery:
                 stdout=asyncio.subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 cwd="/",
+                env=ENVIRONMENT | _HEAP,
                 start_new_session=True,
             )
         self._control = ours

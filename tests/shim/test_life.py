@@ -64,6 +64,21 @@ async def test_a_runtime_that_takes_too_long_is_killed(rig: Rig) -> None:
 
 
 @scenario
+async def test_a_runtime_gets_a_clean_environment(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LISTEN_FDS", "1")
+    await rig.nursery.close()  # the next birth starts one with this environment
+    program, seen = f"{rig.folder}/runtime", f"{rig.folder}/environment"
+    write_file(program, f"#!/bin/sh\nexec env >{seen}\n".encode())
+    os.chmod(program, 0o755)
+    state = f"{rig.folder}/state/clean"
+    os.makedirs(state)
+    await rig.birth(state, ProcessSpec(id="clean", runtime=[program], bundle="/"), (), ())
+    with open(seen) as file:
+        names = {line.partition("=")[0] for line in file}
+    assert names - {"PWD", "SHLVL", "_"} == {"PATH", "LANG"}
+
+
+@scenario
 async def test_a_runtime_that_is_not_there_and_orders_that_are_none_are_refused(rig: Rig) -> None:
     state = f"{rig.folder}/state/none"
     os.makedirs(state)

@@ -28,6 +28,7 @@ RANK = {
     "logs": 2,
     "oci": 1,
     "events": 1,
+    "journal": 1,
     "filters": 1,
     "config": 1,
     "preflight": 2,
@@ -36,7 +37,7 @@ RANK = {
     "lib": 0,
 }
 # Within the two lowest ranks the rooms are no peers: they build on each other in this order.
-FOUNDATION = ["errors", "lib", "model", "filters", "config", "events", "oci"]
+FOUNDATION = ["errors", "lib", "model", "filters", "config", "events", "journal", "oci"]
 SHIM_MAY_IMPORT = {"prctl", "shim"}
 
 

@@ -20,7 +20,7 @@ output = st.one_of(st.binary(max_size=60), st.lists(odd_bytes, max_size=40).map(
 
 def encode(pieces: list[bytes]) -> bytes:
     encoder = Encoder(Clock(), ENDINGS)
-    return b"".join([encoder.feed(1, piece) for piece in pieces]) + encoder.finish(1)
+    return b"".join([b"".join(encoder.feed(1, piece)) for piece in pieces]) + encoder.finish(1)
 
 
 def as_go_reads(data: bytes) -> str:
@@ -54,6 +54,37 @@ def test_the_messages_are_the_lines_however_they_arrive(pieces: list[bytes]) -> 
     assert times == sorted(set(times))
 
 
+def as_go_escapes(data: bytes) -> str:
+    """A message's text as Go's encoder writes it, one character after the other."""
+    named = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"}
+    return "".join(
+        named.get(character)
+        or (f"\\u{ord(character):04x}" if character < " " or character in "<>&\u2028\u2029" else character)
+        for character in as_go_reads(data)
+    )
+
+
+runs = st.tuples(odd_bytes | st.binary(min_size=1, max_size=8), st.sampled_from([1, 2, 60, 64, 65, 130, 700]))
+
+
+@given(st.lists(runs, max_size=8), st.integers(1, 5000))
+@settings(max_examples=200)
+def test_whatever_is_repeated_is_escaped_as_go_does_it(runs: list[tuple[bytes, int]], step: int) -> None:
+    data = b"".join(piece * count for piece, count in runs)
+    lines = encode([data[start : start + step] for start in range(0, len(data), step)]).decode().split("\n")
+    assert lines.pop() == ""
+    wanted = [as_go_escapes(line) for line in re.findall(rb"[^\n]*\n|[^\n]+", data)]
+    assert [line[len('{"log":"') : line.index('","stream"')] for line in lines] == wanted
+
+
+@given(st.integers(0, 300), st.binary(max_size=4), st.integers(0, 300))
+@settings(max_examples=100)
+def test_zeros_of_any_number_are_escaped(before: int, between: bytes, after: int) -> None:
+    data = b"\xe2\x82" + bytes(before) + between.replace(b"\n", b"") + bytes(after) + b"\xac"
+    line = encode([data]).decode()
+    assert line.startswith('{"log":"' + as_go_escapes(data) + '","stream"')
+
+
 @given(st.lists(st.integers(0, 3 * MESSAGE_LIMIT), max_size=4), st.integers(1, 50_000))
 @settings(max_examples=30)
 def test_long_lines_are_cut_at_the_same_places_however_they_arrive(lengths: list[int], step: int) -> None:
@@ -80,7 +111,7 @@ def test_a_line_has_dockers_very_form() -> None:
 
 def test_more_lines_than_a_microsecond_has_nanoseconds_keep_their_order() -> None:
     encoder = Encoder(Clock(), ENDINGS)
-    messages = [json.loads(line) for line in encoder.feed(2, b"y\n" * 5000).splitlines()]
+    messages = [json.loads(line) for line in b"".join(encoder.feed(2, b"y\n" * 5000)).splitlines()]
     times = [message["time"] for message in messages]
     assert len(messages) == 5000
     assert times == sorted(set(times))
@@ -89,9 +120,9 @@ def test_more_lines_than_a_microsecond_has_nanoseconds_keep_their_order() -> Non
 
 def test_streams_have_each_their_own_unfinished_line() -> None:
     encoder = Encoder(Clock(), ENDINGS)
-    assert encoder.feed(1, b"out") == encoder.feed(2, b"err") == b""
+    assert list(encoder.feed(1, b"out")) == list(encoder.feed(2, b"err")) == []
     assert (encoder.partial(1), encoder.partial(2)) == (b"out", b"err")
-    assert json.loads(encoder.feed(1, b"put\n"))["log"] == "output\n"
+    assert json.loads(b"".join(encoder.feed(1, b"put\n")))["log"] == "output\n"
     assert json.loads(encoder.finish(2))["log"] == "err"
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from restd.errors import InvalidParameter
@@ -83,7 +83,6 @@ def test_a_change_that_cannot_be_made_is_refused(change: str, message: str) -> N
 VERBS = "CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD SHELL STOPSIGNAL USER VOLUME WORKDIR".split()
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.builds(lambda verb, rest: f"{verb} {rest}", st.sampled_from(VERBS), st.text(max_size=20)), max_size=3)
 )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from restd.errors import InvalidParameter
@@ -41,14 +41,12 @@ def test_an_unfinished_word_is_refused(text: str) -> None:
         words(text, VARIABLES)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_words_or_refused(text: str) -> None:
     with contextlib.suppress(InvalidParameter):
         assert all(isinstance(word, str) for word in words(text, VARIABLES))
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(st.characters(blacklist_characters="'", blacklist_categories=["Cs"]), min_size=1), max_size=5))
 def test_single_quotes_keep_every_word_as_it_is(parts: list[str]) -> None:
     assert words(" ".join(f"'{part}'" for part in parts), VARIABLES) == parts

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from restd.errors import InvalidParameter
@@ -66,7 +66,6 @@ def test_a_bare_name_means_latest_and_a_digest_does_not() -> None:
     assert parse_reference(f"a@sha256:{HEX}").with_default_tag().tag is None
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60) | st.from_regex(r"\A[a-z0-9./:@-]{1,60}\Z"))
 def test_whatever_parses_parses_again_to_itself_from_both_forms(text: str) -> None:
     try:
@@ -109,7 +108,6 @@ def test_a_malformed_glob_is_refused(glob: str) -> None:
         matches(glob, parse_reference("a"))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_glob_is_matched_or_refused(glob: str) -> None:
     try:
@@ -118,7 +116,6 @@ def test_any_glob_is_matched_or_refused(glob: str) -> None:
         assert str(error) == "syntax error in pattern"
 
 
-@settings(deadline=None)
 @given(st.text(max_size=10))
 def test_a_tag_is_what_a_reference_takes_behind_its_colon(text: str) -> None:
     try:

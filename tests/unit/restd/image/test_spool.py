@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from restd.errors import InvalidParameter, Unavailable
@@ -174,7 +174,6 @@ def test_a_stopped_spooler_ends(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_a_member_name_is_clean_or_refused(text: str) -> None:
     try:

@@ -30,7 +30,7 @@ NAMES = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters=
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.tuples(
@@ -56,7 +56,7 @@ def test_whatever_tarfile_writes_is_read_back(members: list[Any], form: int, ste
     ]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.binary(max_size=1500), st.integers(0, 3000), st.integers(0, 255))
 def test_a_damaged_archive_gives_members_or_invalid_archive_and_nothing_else(
     noise: bytes, position: int, byte: int
@@ -144,7 +144,7 @@ def test_a_malformed_pax_record_is_refused(data: bytes) -> None:
         parse_pax(data)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.binary(min_size=1, max_size=9).filter(lambda key: b"=" not in key), st.binary(max_size=30)))
 )

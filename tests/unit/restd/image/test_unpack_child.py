@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from restd.image import unpack_child
@@ -42,7 +42,6 @@ def unpack(target: Path, data: bytes, *, pipe: bool = False, most: int = 1 << 30
     return Answer(kind, text)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([b"..", b".", b"", b"a", b"b..", b"...", b".wh.x"]), max_size=8))
 def test_a_cleaned_name_stays_inside_or_is_refused(parts: list[bytes]) -> None:
     name = b"/".join(parts)

@@ -1,0 +1,1 @@
+"""Networks: what there are, their drivers through CNI plugins, the host's rules, names and published ports."""
