@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _STREAMS = ("stdin", "stdout", "stderr")
 _PROFILE_LIMIT = 16 * 1024 * 1024
-_RESTARTS = ("no", "always", "unless-stopped", "on-failure")
+_RESTARTS = ("no", "always", "unless-stopped", "on-failure", "on-reboot")
 # option -> HostConfig field, passed on as it was parsed; not sent at all if it wasn't given
 _HOST_FIELDS = {
     "network": "NetworkMode",
@@ -187,7 +187,7 @@ def restart_policy(text: str) -> dict[str, Any]:
     """`--restart POLICY[:TRIES]`."""
     name, colon, tries = text.partition(":")
     if name not in _RESTARTS or (colon and not (tries.isascii() and tries.isdigit() and len(tries) < 10)):
-        raise ValueError(f'invalid restart policy "{text}": no, always, unless-stopped or on-failure[:N] is wanted')
+        raise ValueError(f'invalid restart policy "{text}": {", ".join(_RESTARTS)} or on-failure:N is wanted')
     if colon and name != "on-failure":
         raise ValueError(f'invalid restart policy "{text}": only on-failure has a number of tries')
     return {"Name": name, "MaximumRetryCount": int(tries or 0)}

@@ -41,7 +41,7 @@ USUAL = (
     Option("privileged", "Give all privileges of the engine's host"),
     Option("read-only", "Mount the root file system read-only"),
     Option("runtime", "OCI runtime", "NAME"),
-    Option("restart", "When to restart: no, on-failure[:N], always, …", "POLICY"),
+    Option("restart", "When to restart it: no, on-failure[:N], always, unless-stopped, on-reboot", "POLICY"),
     Option("rm", "Remove the container when it has ended"),
     Option("pull", "Pull the image: always, missing, never (missing)", "WHEN", default="missing"),
 )

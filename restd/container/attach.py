@@ -87,7 +87,7 @@ def _request(container: Container, options: AttachOptions, head: bytes) -> Attac
 
 async def _to_shim(entry: Entry, request: Attach, client: Client) -> bool:
     """Hand over to the shim of a running container; False if there is none. ShimRefused (a Conflict) if it won't."""
-    if not entry.container.state.running or entry.link is None:
+    if not entry.container.state.alive or entry.link is None:
         return False
     borrowed = client.borrow()
     fields = asdict(replace(request, early=base64.b64encode(borrowed.early).decode()))
@@ -106,7 +106,7 @@ async def _without_shim(entry: Entry, request: Attach, client: Client, hangups: 
             raise NotFound(f"No such container: {entry.container.id}")
         _check(entry.container)
         # It was started while we waited for the lock. (A shim that has gone is the end of the run: no stream is left.)
-        running = entry.container.state.running
+        running = entry.container.state.alive
         if running and await _to_shim(entry, request, client):
             return
         keep = request.follow and not running

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 
+from restd.container import restart_policy
 from restd.container.check_limits import check_limits
 from restd.container.check_mounts import check_mounts
 from restd.container.log_options import check_log
@@ -25,7 +26,6 @@ _IPC_SYSCTLS = frozenset(
     "kernel.shm_rmid_forced".split()
 )
 
-_RESTART_POLICIES = ("", "no", "always", "unless-stopped", "on-failure")
 _LOG_DRIVERS = frozenset(
     "json-file none local syslog journald gelf fluentd awslogs splunk gcplogs logentries etwlogs".split()
 ) | {""}
@@ -41,17 +41,12 @@ def check_request(request: CreateRequest) -> None:
     """What contradicts itself or means nothing in the request alone, before the image has a say."""
     host_config = request.host_config
     policy = host_config.restart_policy
-    if policy.name not in _RESTART_POLICIES:
-        raise InvalidParameter(f"invalid restart policy: unknown policy '{policy.name}'")
-    if policy.maximum_retry_count < 0:
-        raise InvalidParameter("invalid restart policy: maximum retry count cannot be negative")
-    if policy.maximum_retry_count and policy.name != "on-failure":
-        raise InvalidParameter("invalid restart policy: maximum retry count can only be used with 'on-failure'")
+    restart_policy.check(policy)
     if host_config.isolation not in ("", "default"):
         raise InvalidParameter(f"invalid isolation '{host_config.isolation}' on linux")
     if host_config.log_config.type not in _LOG_DRIVERS:
         raise InvalidParameter(f"logger: no log driver named '{host_config.log_config.type}' is registered")
-    if host_config.auto_remove and policy.name not in ("", "no"):
+    if host_config.auto_remove and not restart_policy.is_none(policy):
         raise InvalidParameter("can't create 'AutoRemove' container with restart policy")
     if request.config.hostname and joined(host_config.network_mode):
         raise InvalidParameter("conflicting options: hostname and the network mode")

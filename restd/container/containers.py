@@ -28,6 +28,7 @@ from restd.container.rename import rename
 from restd.container.resize import resize
 from restd.container.restart import restart
 from restd.container.restore import Restorer
+from restd.container.revive import Revivals
 from restd.container.start import Starter
 from restd.container.stop import stop
 from restd.container.top import Top, top
@@ -67,19 +68,29 @@ class Containers:
         self._hangups = HangupWatch(tasks, config.attach_limit)
         self._remover = remover = Remover(registry, records, images, announcer, chores)
         collector = Collector(tasks)
-        self._exits = exits = Exits(records, images, runtimes, announcer, collector, tasks, chores, remover.after_exit)
+        self._exits = exits = Exits(
+            records, images, runtimes, announcer, collector, tasks, chores, remover.after_exit, self._revive
+        )
         self._creator = Creator(config, host, registry, records, images, runtimes, announcer)
         self._starter = Starter(
             config, host, registry, records, images, runtimes, announcer, exits, remover, self._hangups
         )
         self._execs = Execs(config, host, registry, images, runtimes, announcer, tasks)
-        self._restorer = Restorer(config, registry, records, images, runtimes, exits, remover, collector, chores)
+        self._revivals = Revivals(registry, self._starter, tasks, chores)
+        self._restorer = Restorer(
+            config, registry, records, images, runtimes, exits, remover, collector, chores, self._revivals.schedule
+        )
+
+    def _revive(self, entry: Entry) -> None:
+        """Exits and revivals need each other: this is where they meet."""
+        self._revivals.schedule(entry)
 
     async def open(self) -> None:
         """Bring back what the disk knows, and compare it with what really runs."""
         await self._nursery.start()
         await self._restorer.restore()
         self._execs.restore()
+        self._revivals.open()
 
     async def close(self) -> None:
         """Let go of shims, clients and background work. Containers and their attached clients go on."""

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
-from restd.container import shared_memory, state
+from restd.container import held, restart_policy, shared_memory, state
 from restd.container.announce import Announcer
 from restd.container.gc import Collector
 from restd.container.records import Records
@@ -25,7 +25,7 @@ from restd.errors import EngineError, Unavailable
 from restd.image.store import ImageStore
 from restd.lib.tasks import TaskGroup
 from restd.lib.times import now_ns
-from restd.model.container import Container
+from restd.model.container import Container, Status
 from restd.runtime.base import RuntimeFailure
 from restd.runtime.dispatch import Runtimes
 from restd.runtime.nursery import ShimLink
@@ -41,7 +41,9 @@ _PF_EXITING = 0x4  # linux/sched.h
 
 
 class Exits:
-    """Watches shims and applies what they tell. `remove` takes an ended AutoRemove container away.
+    """Watches shims and applies what they tell.
+
+    `remove` takes an ended AutoRemove container away, `revive` starts one again whose restart policy wants that.
 
     `tasks` listen as long as the daemon lives; `chores` end by themselves, and the daemon's end waits for them a while.
     """
@@ -56,6 +58,7 @@ class Exits:
         tasks: TaskGroup,
         chores: TaskGroup,
         remove: Callable[[Entry], Awaitable[None]],
+        revive: Callable[[Entry], None],
     ) -> None:
         self._records = records
         self._images = images
@@ -65,6 +68,7 @@ class Exits:
         self._tasks = tasks
         self._chores = chores
         self._remove = remove
+        self._revive = revive
 
     def watch(self, entry: Entry, link: ShimLink) -> None:
         """Listen to a container's shim until one of them is gone."""
@@ -83,13 +87,13 @@ class Exits:
                     log.warning("container %s: its log: %s", entry.container.id[:12], news.message)
         if entry.link is link:
             self.notice(entry)
-            if entry.container.state.running and await link.ended():
+            if entry.container.state.alive and await link.ended():
                 await self.lost(entry, "its shim has died")
 
     def notice(self, entry: Entry) -> None:
         """Look for the exit record of a container believed to run, and apply it. One access(2) if there is none."""
         container = entry.container
-        if not container.state.running or entry.link is None:
+        if not container.state.alive or entry.link is None:
             return
         if os.access(f"{container.run_directory}/{EXIT_RECORD}", os.F_OK):
             record = entry.link.read_exit_record()
@@ -106,14 +110,26 @@ class Exits:
             log.warning("container %s: %s", container.id[:12], error)
         if not await gone(container.state.pid, KILL_SECONDS):
             log.error("container %s: its process %d does not die", container.id[:12], container.state.pid)
-        if entry.container.state.running:
+        if entry.container.state.alive:
             self.apply(entry, ExitRecord(None, now_ns(), unknown=f"{reason}: nobody saw how the process ended"))
 
-    def apply(self, entry: Entry, record: ExitRecord) -> None:
-        """The process has ended as `record` says."""
+    def went_down(self, entry: Entry) -> None:
+        """The host was rebooted under it."""
+        log.warning("container %s ended with the host", entry.container.id[:12])
+        record = ExitRecord(None, now_ns(), unknown="the host went down: nobody saw how the process ended")
+        self.apply(entry, record, rebooted=True)
+
+    def apply(self, entry: Entry, record: ExitRecord, *, rebooted: bool = False) -> None:
+        """The process has ended as `record` says; the restart policy has its say."""
         before = entry.container
         moved = state.exited(before.state, record.exit_code, record.at, oom=record.oom, unknown=record.unknown)
-        entry.container = replace(before, state=moved)
+        by_user = restart_policy.users_doing(before, record.at)
+        after = replace(before, state=moved, manually_stopped=by_user)
+        pause = restart_policy.pause_before_restart(after, rebooted=rebooted)
+        if pause is not None:
+            count = before.restart_count + 1
+            after = replace(after, state=state.restarting(moved), restart_count=count, restart_pause=pause)
+        entry.container = after
         self._announce(
             entry.container,
             "die",
@@ -122,6 +138,41 @@ class Exits:
         )
         entry.cleaning = self._chores.start(self._clean(entry), f"clean {before.id[:12]}")
         entry.exited.set()
+        if pause is not None:
+            self._revive(entry)
+
+    async def call_off(self, entry: Entry) -> bool:
+        """End the pause before a restart: it won't come. False if there is none, or the start was quicker."""
+        if entry.container.state.status is not Status.RESTARTING:
+            return False
+        async with entry.lock:
+            container = entry.container
+            if container.state.status is not Status.RESTARTING:
+                return False
+            entry.container = replace(container, state=state.called_off(container.state), manually_stopped=True)
+            if entry.revival is not None:
+                entry.revival.cancel()
+            held.release_waits(entry, container.state.exit_code)
+        await self._save(entry)
+        return True
+
+    def signalled(self, entry: Entry, *, ending: bool) -> None:
+        """A user's signal is about to be sent; `ending`: it is meant to end the process.
+
+        Other signals count too, for a while, unless the container says which one stops it. Written down where it
+        matters: nobody may be there to see the end.
+        """
+        if ending:
+            entry.container = replace(entry.container, manually_stopped=True)
+        elif not entry.container.config.stop_signal:
+            entry.container = replace(entry.container, signalled_at=now_ns())
+        if not restart_policy.is_none(entry.container.host_config.restart_policy):
+            self._records.save_state(entry.container)
+
+    async def _save(self, entry: Entry) -> None:
+        """Write down, durably, what has become of it by now."""
+        async with entry.saving:
+            await asyncio.to_thread(self._records.save_state, entry.container, durable=True)
 
     async def _clean(self, entry: Entry) -> None:
         """Give back what a run took, and write down how it ended."""
@@ -130,7 +181,7 @@ class Exits:
         if container.host_config.auto_remove and not entry.restarting:
             await self._collector.attempt(f"the removal of container {container.id}", partial(self._remove, entry))
         else:
-            await asyncio.to_thread(self._records.save_state, container, durable=True)
+            await self._save(entry)
         await self.clean_runtime(container)
         await asyncio.wait([entry.unmounting])
 

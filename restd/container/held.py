@@ -160,6 +160,14 @@ def release(entry: Entry, exit_code: int) -> None:
         held.close()
 
 
+def release_waits(entry: Entry, exit_code: int) -> None:
+    """Answer the held waits for an end: the start that they were kept for will not come."""
+    for held in [held for held in entry.held if isinstance(held.request, Wait) and not held.request.removed]:
+        entry.held.remove(held)
+        send(held.descriptor, wait_body(exit_code))
+        held.close()
+
+
 def close(taken: Iterable[Held]) -> None:
     """Close our copies, after a shim has its own."""
     for held in taken:

@@ -29,6 +29,8 @@ async def kill(
     """Send `signal` (a name or number, empty for KILL). InvalidParameter if there is none, Conflict if nothing runs."""
     number = parse_signal(signal) if signal else int(signals.SIGKILL)
     state.check_kill(entry.container, reference)
+    if await exits.call_off(entry):
+        return
     if number == signals.SIGKILL:
         await kill_at_once(entry, runtimes, exits, announcer)
     elif not await send(entry, number, runtimes, exits, announcer):
@@ -37,7 +39,7 @@ async def kill(
 
 async def kill_at_once(entry: Entry, runtimes: Runtimes, exits: Exits, announcer: Announcer) -> None:
     """KILL, and wait for the end. SystemFailure if it doesn't come."""
-    if not entry.container.state.running:
+    if not entry.container.state.running or await exits.call_off(entry):
         return
     await send(entry, signals.SIGKILL, runtimes, exits, announcer)
     for _ in range(KILL_ROUNDS):
@@ -57,13 +59,12 @@ async def send(entry: Entry, number: int, runtimes: Runtimes, exits: Exits, anno
     container = entry.container
     runtime = runtimes.of(container)
     ending = number in (signals.SIGKILL, stop_signal(container))
-    if ending:
-        entry.container = replace(container, manually_stopped=True)
+    exits.signalled(entry, ending=ending)
     try:
         await runtime.kill(container, number)
     except RuntimeFailure as error:
         exits.notice(entry)
-        if error.kind == "gone" or not entry.container.state.running:
+        if error.kind == "gone" or not entry.container.state.alive:
             return False
         raise SystemFailure(f"cannot kill container: {container.id}: {error}") from error
     announcer(container, "kill", signal=str(int(number)))

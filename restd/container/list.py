@@ -40,9 +40,9 @@ class Counts:
 
 
 def count(registry: Registry) -> Counts:
-    """For `/info`."""
+    """For `/info`, where Docker counts what is about to be restarted as stopped."""
     statuses = [entry.container.state.status for entry in registry]
-    running = statuses.count(Status.RUNNING) + statuses.count(Status.RESTARTING)
+    running = statuses.count(Status.RUNNING)
     paused = statuses.count(Status.PAUSED)
     return Counts(running, paused, len(statuses) - running - paused)
 

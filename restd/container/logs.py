@@ -36,7 +36,7 @@ async def read_logs(entry: Entry, query: LogQuery) -> LogStream:
     if container.state.status in (Status.REMOVING, Status.DEAD):
         raise Conflict("can not get logs from container which is dead or marked for removal")
     check_readable(container)
-    link = entry.link if query.follow and container.state.running else None
+    link = entry.link if query.follow and container.state.alive else None
     bell = _bell(link) if link is not None else None
     framed = not container.config.tty
     return LogStream(framed, json_file.read(container.log_path, query, framed=framed, bell=bell))

@@ -19,6 +19,7 @@ from typing import Any
 
 from restd.config import Config as EngineConfig
 from restd.lib.files import UnreadableFile, read_json, sync_directory, write_json
+from restd.lib.host import boot_id
 from restd.lib.ids import is_id
 from restd.model.container import Config, Container, Endpoint, HostConfig, State
 from restd.model.docker_json import from_docker, to_docker
@@ -49,6 +50,7 @@ class Records:
         self._engines = os.path.join(config.graph, "engines")
         self._trash = os.path.join(config.graph, "trash")
         self._state = config.state
+        self.boot_id = boot_id()
 
     def directory(self, runtime: str, container_id: str) -> str:
         """DATA/engines/RUNTIME/ID."""
@@ -104,6 +106,9 @@ class Records:
             "State": to_docker(container.state),
             "RestartCount": container.restart_count,
             "ManuallyStopped": container.manually_stopped,
+            "SignalledAt": container.signalled_at,
+            "RestartPause": container.restart_pause,
+            "BootID": self.boot_id,
         }
         with contextlib.suppress(FileNotFoundError):  # a removal was quicker
             write_json(f"{container.directory}/{STATE_FILE}", document, durable=durable)
@@ -141,6 +146,9 @@ class Records:
                 restart_count=rest.get("RestartCount", 0),
                 platform=config["Platform"],
                 manually_stopped=rest.get("ManuallyStopped", False),
+                signalled_at=rest.get("SignalledAt", 0),
+                restart_pause=rest.get("RestartPause", 0),
+                boot_id=rest.get("BootID", ""),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             path = f"{found.directory}/{CONFIG_FILE}"

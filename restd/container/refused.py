@@ -72,8 +72,6 @@ def _asked(request: CreateRequest, cgroup_version: int) -> Iterator[tuple[str, s
     for attribute, name, harmless in _HOST_CONFIG:
         if not harmless(getattr(host_config, attribute)):
             yield f"HostConfig.{name}", None
-    if host_config.restart_policy.name not in ("", "no"):
-        yield "HostConfig.RestartPolicy", host_config.restart_policy.name
     if host_config.log_config.type not in ("", "json-file", "none"):
         yield "HostConfig.LogConfig.Type", host_config.log_config.type
     default_cgroups = "private" if cgroup_version == 2 else "host"

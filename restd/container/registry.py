@@ -74,6 +74,10 @@ class Entry:
     """Gives back what the last run took: mounts, cgroups, the runtime's state."""
     unmounting: asyncio.Task[None] | None = None
     """The part of it that the removal has to wait for."""
+    saving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the state is written in a thread: the newest is written last."""
+    revival: asyncio.Task[None] | None = None
+    """Waits for the start that the restart policy wants."""
     restarting: int = 0
     """Restarts between their stop and their start: the end of an AutoRemove container isn't its removal then."""
 

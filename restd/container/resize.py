@@ -18,7 +18,7 @@ async def resize(entry: Entry, height: int, width: int, announcer: Announcer) ->
     """
     check_size(height, width)
     container = entry.container
-    if not container.state.running or entry.link is None:
+    if not container.state.alive or entry.link is None:
         raise Conflict(f"container {container.id} is not running")
     if container.config.tty and (height or width):
         await set_size(entry.link, height, width, f"container {container.id} is not running")

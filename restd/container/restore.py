@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -52,6 +52,7 @@ class Restorer:
         remover: Remover,
         collector: Collector,
         chores: TaskGroup,
+        revive: Callable[[Entry], None],
     ) -> None:
         self._config = config
         self._registry = registry
@@ -62,6 +63,7 @@ class Restorer:
         self._remover = remover
         self._collector = collector
         self._chores = chores
+        self._revive = revive
 
     async def restore(self) -> None:
         """Read and compare everything; long clean-ups go on in the background after the return."""
@@ -116,7 +118,7 @@ class Restorer:
             log.error("container %s is now called %s: %s", container.id, container.name, error)
             self._registry.reserve_name(container.name, container.id)
         entry = Entry(container)
-        if not container.state.running:
+        if not container.state.alive:
             entry.exited.set()
         self._registry.add(entry)
         return entry
@@ -151,9 +153,9 @@ class Restorer:
         container = entry.container
         link = ShimLink(container.run_directory)
         match container.state.status:
-            case Status.RUNNING | Status.PAUSED | Status.RESTARTING:
+            case Status.RUNNING | Status.PAUSED:
                 await self._compare_running(entry, link)
-            case Status.CREATED | Status.EXITED:
+            case Status.CREATED | Status.EXITED | Status.RESTARTING:
                 await self._compare_stopped(entry, link)
             case Status.REMOVING:
                 entry.container = replace(container, state=state.dead(container.state, "the removal was interrupted"))
@@ -165,12 +167,14 @@ class Restorer:
     async def _compare_running(self, entry: Entry, link: ShimLink) -> None:
         entry.link = link
         self._exits.notice(entry)
-        if not entry.container.state.running:
+        if not entry.container.state.alive:
             return
         if not link.alive():
             # The shim may have written the record just before its end.
             self._exits.notice(entry)
-            if entry.container.state.running:
+            if self._gone_with_host(entry.container):
+                self._exits.went_down(entry)
+            elif entry.container.state.alive:
                 await self._exits.lost(entry, "its shim is gone")
             return
         frozen = is_frozen(entry.container.state.pid)
@@ -179,15 +183,27 @@ class Restorer:
             entry.container = replace(entry.container, state=replace(entry.container.state, status=status))
         self._exits.watch(entry, link)
 
+    def _gone_with_host(self, container: Container) -> bool:
+        """Whether a container believed to run ended with the host: then its process id means somebody else by now.
+
+        Its run-time folder is on a tmpfs as a rule, and the boot id is another one (but in a container or a test).
+        """
+        if not container.state.alive:
+            return False
+        rebooted = container.boot_id not in ("", self._records.boot_id)
+        return rebooted or not os.path.isdir(container.run_directory)
+
     async def _compare_stopped(self, entry: Entry, link: ShimLink) -> None:
-        """Created or ended; a start may have been under way, an end not cleaned up, a removal not begun."""
+        """Created or ended; a start may have been under way, an end not cleaned up, a removal not begun.
+
+        One whose restart policy wanted a start gets it now, if the pause is over.
+        """
         container = entry.container
         record = link.read_exit_record()
         if record is not None and record.at > container.state.finished_at:
             # It ran and ended, and the state of the start was never written.
             entry.link = link
-            started = state.running(0, container.state.started_at or record.at)
-            entry.container = replace(container, state=started)
+            entry.container = state.begun(container, 0, container.state.started_at or record.at)
             self._exits.apply(entry, record)
             return
         if record is None and link.alive():
@@ -195,12 +211,14 @@ class Restorer:
             if pid and await self._runtimes.of(container).status(container) in ("running", "paused"):
                 entry.link = link
                 entry.exited.clear()
-                entry.container = replace(container, state=state.running(pid, _born(container.run_directory)))
+                entry.container = state.begun(container, pid, _born(container.run_directory))
                 await self._compare_running(entry, link)
                 return
         if self._images.overlay.is_mounted(container.id) or self._runtimes.keeps(container):
             entry.cleaning = self._chores.start(self._clean(entry), f"clean {container.id[:12]}")
             entry.unmounting = entry.cleaning
+        if container.state.status is Status.RESTARTING:
+            self._revive(entry)
         if container.host_config.auto_remove and container.state.status is Status.EXITED:
             self._chores.start(self._remover.after_exit(entry), f"remove {container.id[:12]}")
 

@@ -31,7 +31,7 @@ from restd.image.store import ImageStore
 from restd.lib.host import Host
 from restd.lib.inside import open_inside, read_inside
 from restd.lib.times import now_ns
-from restd.model.container import Container
+from restd.model.container import Container, Status
 from restd.oci.spec import SpecInputs, build_spec
 from restd.runtime.base import RuntimeFailure, Started
 from restd.runtime.dispatch import Runtimes
@@ -84,6 +84,21 @@ class Starter:
             await self._remover.after_exit(entry)
         raise failure.error from failure.cause
 
+    async def again(self, entry: Entry) -> None:
+        """Run a container whose restart policy wants it. Nothing if that was called off meanwhile.
+
+        A failure ends the restarts; it is raised. Unavailable: what the last run left is not cleaned up yet.
+        """
+        await cleaned(entry)
+        async with entry.lock:
+            if entry.container.state.status is not Status.RESTARTING:
+                return
+            failure = await self._attempt(entry)
+            if failure is not None:
+                held.release_waits(entry, entry.container.state.exit_code)
+        if failure is not None:
+            raise failure.error from failure.cause
+
     async def _attempt(self, entry: Entry) -> Failure | None:
         try:
             await self._run(entry)
@@ -111,7 +126,7 @@ class Starter:
         entry.beginning = beginning = asyncio.Event()
         try:
             await runtime.start(container)
-            entry.container = replace(entry.container, state=state.running(started.pid, at), manually_stopped=False)
+            entry.container = state.begun(entry.container, started.pid, at)
         except BaseException:
             await self._undo(entry, started)
             raise

@@ -1,18 +1,22 @@
 """The whole life of a container on one page: the moves that are legal, and what each illegal one is told.
 
-    created ──start──> running ──exit──> exited ──start──> running
-       │                │   ^              │
-       │           pause│   │unpause       │
-       │                v   │              │
-       │               paused ──exit───────┤
+                          ┌──exit, restart policy──> restarting ──pause over──> running
+                          │                              │
+                          │            stop, failed start│
+                          │                              v
+    created ──start──> running ──exit──────────────────> exited ──start──> running
+       │                │   ^                              │
+       │           pause│   │unpause                       │
+       │                v   │                              │
+       │               paused ──exit (or as above)─────────┤
        │                                   │
        └──────────remove──> removing <─remove (a dead one too)
                                │
                                └─ could not be finished ──> dead
 
-`restarting` is the pause between an exit and a start that a restart policy asked for: Docker counts it as running.
-Functions here are pure: a `check_` raises the error that Docker gives (409 unless said otherwise), the others return
-the next State. Texts are those of the Docker Engine 28.
+`restarting` is the pause between an exit and a start that a restart policy asked for: nothing runs, but Docker counts
+it as running. Functions here are pure: a `check_` raises the error that Docker gives (409 unless said otherwise), the
+others return the next State. Texts are those of the Docker Engine 28.
 """
 
 from __future__ import annotations
@@ -45,8 +49,8 @@ def check_stop(container: Container) -> None:
 
 
 def check_kill(container: Container, reference: str) -> None:
-    """A signal needs a running process; a paused one takes it when it is thawed."""
-    if container.state.status not in (Status.RUNNING, Status.PAUSED):
+    """A signal needs a running process; a paused one takes it when it is thawed; a pending restart is called off."""
+    if not container.state.running:
         raise Conflict(f"cannot kill container: {reference}: container {container.id} is not running")
 
 
@@ -99,9 +103,37 @@ def running(pid: int, at: int) -> State:
     return State(status=Status.RUNNING, pid=pid, started_at=at)
 
 
+def begun(container: Container, pid: int, at: int) -> Container:
+    """The container after a start. One that somebody asked for begins a new count of restarts."""
+    again = container.state.status is Status.RESTARTING
+    return replace(
+        container,
+        state=running(pid, at),
+        manually_stopped=False,
+        signalled_at=0,
+        restart_count=container.restart_count if again else 0,
+        restart_pause=container.restart_pause if again else 0,
+    )
+
+
 def start_failed(state: State, exit_code: int, error: str) -> State:
-    """A start failed: the container is as before it, with the reason and the exit code that a shell would give."""
+    """A start failed: the container is as before it, with the reason and the exit code that a shell would give.
+
+    If a restart policy wanted the start it gives up, and the exit code stays that of the last run.
+    """
+    if state.status is Status.RESTARTING:
+        return replace(called_off(state), error=error)
     return replace(state, pid=0, exit_code=exit_code, error=error)
+
+
+def restarting(state: State) -> State:
+    """The process has ended, and will be started again after a pause."""
+    return replace(state, status=Status.RESTARTING)
+
+
+def called_off(state: State) -> State:
+    """It won't be started again after all."""
+    return replace(state, status=Status.EXITED)
 
 
 def paused(state: State) -> State:

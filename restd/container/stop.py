@@ -29,7 +29,9 @@ async def stop(
 async def end(
     entry: Entry, timeout: int | None, number: int | None, runtimes: Runtimes, exits: Exits, announcer: Announcer
 ) -> None:
-    """The stop signal (or `number`), `timeout`, KILL; returns when nothing runs any more."""
+    """The stop signal (or `number`), `timeout`, KILL; returns when nothing runs any more, or is about to."""
+    if await exits.call_off(entry):
+        return
     container = entry.container
     if timeout is None:
         timeout = container.config.stop_timeout if container.config.stop_timeout is not None else DEFAULT_SECONDS

@@ -1,7 +1,7 @@
 """Wait: the exit code, now if it is known, else on the client's connection when the time comes.
 
 A wait on a running container goes to its shim, which answers even if the daemon is dead by then; one on a container
-that doesn't run is kept until a start or the removal.
+that doesn't run, or is about to be restarted, is kept until a start or the removal.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _result(container: Container) -> WaitResult:
 
 async def _to_shim(entry: Entry, request: Wait, client: Client) -> bool:
     """Hand over to the shim of a running container; False if there is none."""
-    if not entry.container.state.running or entry.link is None:
+    if not entry.container.state.alive or entry.link is None:
         return False
     try:
         await entry.link.request(OP_WAIT, asdict(request), client.borrow().descriptor)
@@ -72,18 +72,21 @@ async def _to_shim(entry: Entry, request: Wait, client: Client) -> bool:
 async def _without_shim(
     entry: Entry, condition: str, request: Wait, client: Client, hangups: HangupWatch
 ) -> WaitResult | None:
-    """The container doesn't run, or ends just now: answer, or keep the connection for the next start."""
-    ended_now = entry.container.state.running
+    """The container doesn't run, or ends just now: answer, or keep the connection for the next start.
+
+    The end of a run answers also if a restart follows it.
+    """
+    ended_now = entry.container.state.alive
     if ended_now:
         await _noticed(entry)
     async with entry.lock:
         if entry.removed.is_set() or (ended_now and condition != REMOVED):
             return _result(entry.container)
-        if entry.container.state.running:  # started while we waited for the lock
+        if entry.container.state.alive:  # started while we waited for the lock
             if await _to_shim(entry, request, client):
                 return None
             raise SystemFailure(f"the shim of container {entry.container.id} ended while it was asked to wait")
-        if condition == NOT_RUNNING:
+        if condition == NOT_RUNNING and not entry.container.state.running:
             return _result(entry.container)
         hangups.check(entry, Wait)
         if held.send(client.borrow().descriptor, request.head.encode("latin-1")):

@@ -27,6 +27,15 @@ _X32_BIT, _GETPID = 0x40000000, 39
 _V1_CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "hugetlb")
 
 
+def boot_id(root: str = "/") -> str:
+    """What tells this boot of the machine from all others; empty if the kernel doesn't say. Source: random(4)."""
+    try:
+        with open(os.path.join(root, "proc/sys/kernel/random/boot_id"), encoding="ascii") as file:
+            return file.read(64).strip()
+    except (OSError, ValueError):
+        return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Cgroups:
     """How limits can be set here. `version` 1 also for the hybrid layout (v1 controllers beside an empty v2 tree)."""

@@ -69,7 +69,7 @@ class LogConfig:
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """`name`: no, always, unless-stopped, on-failure."""
+    """`name`: no, always, unless-stopped, on-failure, on-reboot."""
 
     name: str = "no"
     maximum_retry_count: int = 0
@@ -322,6 +322,11 @@ class State:
         """Whether Docker's `State.Running` is true: also while paused or about to be restarted."""
         return self.status in (Status.RUNNING, Status.PAUSED, Status.RESTARTING)
 
+    @property
+    def alive(self) -> bool:
+        """Whether there is a process: not so in the pause before a restart."""
+        return self.status in (Status.RUNNING, Status.PAUSED)
+
 
 @dataclass(frozen=True, slots=True)
 class Container:
@@ -348,6 +353,13 @@ class Container:
     restart_count: int = 0
     platform: str = "linux"
     manually_stopped: bool = False
+    """A user has asked this run to end: the restart policy leaves it alone."""
+    signalled_at: int = 0
+    """When a user last sent this run a signal that need not end it (ns)."""
+    restart_pause: int = 0
+    """How long the last pause before a restart by the policy was, or the present one is (ns)."""
+    boot_id: str = ""
+    """The boot of the host that `state` is from."""
 
     @property
     def log_path(self) -> str:

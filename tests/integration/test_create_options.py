@@ -366,7 +366,6 @@ def test_inspect_returns_what_was_asked_with_dockers_defaults(engine: Engine) ->
 def test_what_is_not_honoured_yet_is_refused_by_name(engine: Engine) -> None:
     for name, host in (
         ("PortBindings", {"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}}),
-        ("RestartPolicy", {"RestartPolicy": {"Name": "always"}}),
         ("VolumesFrom", {"VolumesFrom": ["other"]}),
         ("UsernsMode", {"UsernsMode": "private"}),
     ):

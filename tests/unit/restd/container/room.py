@@ -23,6 +23,7 @@ from restd.container.records import Records
 from restd.container.registry import Entry, Registry
 from restd.container.remove import Remover
 from restd.container.restore import Restorer
+from restd.container.revive import Revivals
 from restd.container.start import Starter
 from restd.errors import NotFound
 from restd.events import Events, Subscription
@@ -233,6 +234,7 @@ class Room:
             self.tasks,
             self.chores,
             self.remover.after_exit,
+            lambda entry: self.revivals.schedule(entry),
         )
         self.creator = Creator(
             self.config, sample.HOST, self.registry, self.records, self.images, self.runtimes, self.announcer
@@ -249,6 +251,7 @@ class Room:
             self.remover,
             self.hangups,
         )
+        self.revivals = Revivals(self.registry, self.starter, self.tasks, self.chores)
         self.restorer = Restorer(
             self.config,
             self.registry,
@@ -259,6 +262,7 @@ class Room:
             self.remover,
             self.collector,
             self.chores,
+            self.revivals.schedule,
         )
         self.watcher: Subscription = self.events.subscribe()
 

@@ -65,7 +65,7 @@ def test_its_state_comes_back_too(records: Records) -> None:
     made = replace(full(records), state=State(Status.EXITED, exit_code=3, finished_at=5), manually_stopped=True)
     records.create(made)
     records.save_state(made, durable=True)
-    assert records.load(next(records.found())) == made
+    assert records.load(next(records.found())) == replace(made, boot_id=records.boot_id)
 
 
 def test_a_new_name_is_kept(records: Records) -> None:

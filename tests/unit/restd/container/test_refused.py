@@ -23,7 +23,6 @@ from restd.model.container import (
 ASKS: list[tuple[dict[str, Any], str]] = [
     ({"port_bindings": {"80/tcp": (PortBinding("", "80"),)}}, "HostConfig.PortBindings"),
     ({"publish_all_ports": True}, "HostConfig.PublishAllPorts"),
-    ({"restart_policy": RestartPolicy("always")}, "HostConfig.RestartPolicy"),
     ({"network_mode": "bridge"}, "HostConfig.NetworkMode"),
     ({"network_mode": "mine"}, "HostConfig.NetworkMode"),
     ({"userns_mode": "private"}, "HostConfig.UsernsMode"),

@@ -9,7 +9,7 @@ import pytest
 from restd.container import restore as module
 from restd.container.registry import Entry
 from restd.container.restore import is_frozen
-from restd.model.container import HostConfig, Status
+from restd.model.container import HostConfig, RestartPolicy, Status
 from tests.unit.restd.container.room import PID, Link, Room
 from tests.unit.restd.container.sample import ID
 
@@ -286,3 +286,44 @@ def test_a_frozen_cgroup_is_seen_on_both_versions(
         path.write_text(text)
     assert is_frozen(5, str(tmp_path)) is frozen
     assert is_frozen(6, str(tmp_path)) is None
+
+
+@pytest.mark.parametrize("sign", ["folder", "boot"])
+@pytest.mark.parametrize(("name", "restarts"), [("no", False), ("always", True), ("on-reboot", True)])
+def test_what_ended_with_the_host_is_not_looked_for_and_its_policy_is_applied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sign: str, name: str, restarts: bool
+) -> None:
+    async def attempt() -> None:
+        Shims(monkeypatch, living=False)
+        room = Room(tmp_path)
+        entry = left(room, Status.RUNNING, host_config=replace(PLAIN, restart_policy=RestartPolicy(name)))
+        if sign == "folder":
+            os.rmdir(entry.container.run_directory)
+        else:
+            room.records.boot_id = "another"
+            room.records.save_state(entry.container)
+        # Somebody else has the process id by now.
+        found = await again(room)
+        assert "kill" not in room.runtime.verbs()
+        assert "the host went down" in found.container.state.error and found.container.state.exit_code == 255
+        assert found.container.state.status is (Status.RESTARTING if restarts else Status.EXITED)
+        await room.settle()
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+def test_a_start_by_hand_that_nobody_noted_forgets_the_stop_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def attempt() -> None:
+        Shims(monkeypatch, living=True)
+        room = Room(tmp_path)
+        entry = left(room, Status.EXITED, manually_stopped=True)
+        Path(entry.container.run_directory, "pid").write_text(str(PID))
+        found = await again(room)
+        assert found.container.state.status is Status.RUNNING and not found.container.manually_stopped
+        await room.settle()
+        await room.close()
+
+    asyncio.run(attempt())

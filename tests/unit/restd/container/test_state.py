@@ -22,7 +22,7 @@ CHECKS: dict[str, Check] = {
 LEGAL = {
     "start": {Status.CREATED, Status.EXITED},
     "stop": {Status.RUNNING, Status.PAUSED, Status.RESTARTING},
-    "kill": {Status.RUNNING, Status.PAUSED},
+    "kill": {Status.RUNNING, Status.PAUSED, Status.RESTARTING},
     "pause": {Status.RUNNING},
     "unpause": {Status.PAUSED},
     "remove": {Status.CREATED, Status.EXITED, Status.DEAD},
@@ -90,6 +90,21 @@ def test_a_start_forgets_what_an_earlier_run_left() -> None:
 def test_a_failed_start_leaves_the_container_where_it_was() -> None:
     failed = state.start_failed(State(), 127, "no such file")
     assert (failed.status, failed.exit_code, failed.error) == (Status.CREATED, 127, "no such file")
+
+
+def test_a_failed_restart_by_the_policy_ends_it_with_the_last_runs_code() -> None:
+    failed = state.start_failed(State(Status.RESTARTING, exit_code=5), 127, "no such file")
+    assert (failed.status, failed.exit_code, failed.error) == (Status.EXITED, 5, "no such file")
+
+
+def test_a_start_by_hand_begins_a_new_count_and_one_by_the_policy_does_not() -> None:
+    left = container(Status.EXITED, restart_count=3, restart_pause=9, manually_stopped=True, signalled_at=4)
+    by_hand = state.begun(left, 7, 1)
+    assert (by_hand.restart_count, by_hand.restart_pause, by_hand.manually_stopped, by_hand.signalled_at) == (
+        0, 0, False, 0,
+    )  # fmt: skip
+    again = state.begun(container(Status.RESTARTING, restart_count=3, restart_pause=9), 7, 1)
+    assert (again.restart_count, again.restart_pause, again.state.status) == (3, 9, Status.RUNNING)
 
 
 @given(st.lists(st.sampled_from(["run", "pause", "unpause", "exit"])))

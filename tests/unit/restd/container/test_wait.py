@@ -102,3 +102,24 @@ def test_a_client_that_has_left_is_not_kept() -> None:
     assert run(box, "removed", client) is None
     assert box.held == []
     client.close()
+
+
+@pytest.mark.parametrize("condition", ["", "next-exit"])
+def test_a_wait_in_the_pause_before_a_restart_is_kept_for_the_next_end(condition: str) -> None:
+    shim = Shim()
+    pausing = replace(BASE, state=State(status=Status.RESTARTING, exit_code=3))
+    box, client = entry(pausing, shim), Client()
+    assert run(box, condition, client) is None
+    assert not shim.asked and [held.condition for held in box.held] == [condition or "not-running"]
+    held.release_waits(box, 3)
+    assert box.held == [] and client.rest() == b"<wait>" + held.wait_body(3)
+    client.close()
+
+
+def test_a_wait_for_the_removal_outlives_the_pause() -> None:
+    box, client = entry(replace(BASE, state=State(status=Status.RESTARTING))), Client()
+    assert run(box, "removed", client) is None
+    held.release_waits(box, 3)
+    assert len(box.held) == 1
+    held.release(box, 3)
+    client.close()
