@@ -17,6 +17,8 @@ from shim.protocol import ATTACH_SOCKET, OK_REPLY, REFUSED_REPLY, VERSION
 REQUEST_LIMIT = 1 << 20
 """Bytes of one request; early input of an attach is the largest part."""
 REQUEST_SECONDS = 5.0
+_FAMILY = int(socket.AF_UNIX)
+_TYPE = int(socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
 _PATHS_LIMIT = 3 * 4096 + 2
 
 
@@ -83,7 +85,7 @@ class Control:
         self._serve = serve
         self._on_idle = on_idle
         self.pending = 0
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+        self._listener = socket.socket(_FAMILY, _TYPE)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(ATTACH_SOCKET)
         mask = os.umask(0o177)

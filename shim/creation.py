@@ -20,16 +20,24 @@ _CONSOLE_SECONDS = 1.0
 class Creation:
     """One call of the runtime. Connects the container's stdio to `streams`; `on_done(report)` is called once.
 
-    Its owner reaps children and tells of the end of `caller`, the runtime or the child that calls it, with `ended`.
+    `send` calls the runtime for a container. Its owner reaps children and tells with `ended` of the end of `caller`,
+    the runtime or the child that calls it.
     """
 
     def __init__(
-        self, loop: Loop, spec: ProcessSpec, state: str, streams: Streams, on_done: Callable[[Report], None]
+        self,
+        loop: Loop,
+        spec: ProcessSpec,
+        state: str,
+        streams: Streams,
+        send: midwife.Send,
+        on_done: Callable[[Report], None],
     ) -> None:
         self._loop = loop
         self._spec = spec
         self._state = state
         self._streams = streams
+        self._send = send
         self._on_done = on_done
         self._console: socket.socket | None = None
         self._report = -1
@@ -49,7 +57,7 @@ class Creation:
                 self.caller, self._start = midwife.call(self._spec, self._state, stdio, os.getpid())
                 self._timer = self._loop.later(self._spec.start_timeout, self._too_slow)
             else:
-                self.caller = midwife.send(self._spec, self._state, stdio, report)
+                self.caller = self._send(self._spec, self._state, stdio, report)
         finally:
             for descriptor in (*theirs, report):
                 os.close(descriptor)

@@ -7,7 +7,7 @@ import os
 import time
 from functools import cached_property
 
-from shim import folder, oom, process, protocol
+from shim import folder, midwife, oom, process, protocol
 from shim.bell import Bell
 from shim.clients import Clients
 from shim.control import Control, Refused, Request
@@ -30,16 +30,18 @@ class Shim:
     `reply` is the descriptor of the birth's reply socket; `endings` come from `jsonlog.message_endings`.
     """
 
-    def __init__(self, spec: ProcessSpec, state: str, reply: int, endings: list[bytes]) -> None:
+    def __init__(
+        self, spec: ProcessSpec, state: str, reply: int, endings: list[bytes], send: midwife.Send = midwife.send
+    ) -> None:
         self._spec = spec
         self._state = state
         self._reply = reply
-        self._loop = loop = Loop(folder.note)
+        self.loop = loop = Loop(folder.note)
         self._log: LogFile | None = None
         if spec.log.driver == "json-file":
             self._log = LogFile(spec.log, Encoder(Clock(), endings), self._ring, self._log_failed)
         self._streams = Streams(loop, self._log, self._go_on)
-        self._creation = Creation(loop, spec, state, self._streams, self._created)
+        self._creation = Creation(loop, spec, state, self._streams, send, self._created)
         self._oom: oom.Watch | None = None
         self._oom_seen = False
         self._pid = 0
@@ -52,11 +54,11 @@ class Shim:
 
     @cached_property
     def _waits(self) -> Waits:
-        return Waits(self._loop, folder_watch(self._state), self._go_on)
+        return Waits(self.loop, folder_watch(self._state), self._go_on)
 
     @cached_property
     def _bell(self) -> Bell:
-        return Bell(self._loop)
+        return Bell(self.loop)
 
     def _ring(self) -> None:
         if "_bell" in self.__dict__:
@@ -69,7 +71,7 @@ class Shim:
 
         The runtime takes its time, so it is sent for first; nothing of the container can come before the loop runs.
         """
-        self._loop.on_children(self._reap)
+        self.loop.on_children(self._reap)
         if self._spec.stdin:
             self._streams.add_sink()
         failed = ""
@@ -78,8 +80,8 @@ class Shim:
         except OSError as error:
             failed = f"{self._spec.runtime[0]}: {error.strerror}"
         self._fifo = folder.open_exit_fifo()
-        self._clients = Clients(self._loop, self._spec, self._streams, self._log, self._detached, self._go_on)
-        self._control = Control(self._loop, self._serve, self._go_on)
+        self._clients = Clients(self.loop, self._spec, self._streams, self._log, self._detached, self._go_on)
+        self._control = Control(self.loop, self._serve, self._go_on)
         count = len(birth.attaches)
         for attach, descriptor in zip(birth.attaches, descriptors[:count], strict=True):
             self._clients.attach(attach, descriptor)
@@ -87,7 +89,16 @@ class Shim:
             self._waits.add(descriptor, wait)
         if failed:
             self._stillborn("runtime", failed)
-        self._loop.run()
+        self.loop.run()
+
+    def close(self) -> None:
+        """Give all descriptors back. Only a rehearsed life needs that: a real one ends with its process."""
+        self._control.close()
+        self._streams.close()
+        if self._oom is not None:
+            self._oom.close()
+        os.close(self._fifo)
+        self.loop.close()
 
     def _created(self, report: Report) -> None:
         if not report.pid:
@@ -97,7 +108,7 @@ class Shim:
         self._answer(protocol.born(report.pid, os.getpid(), report.shim_start))
         if report.oom_file:
             with contextlib.suppress(OSError):  # it has ended already
-                self._oom = oom.Watch(self._loop, report.oom_file, report.unified, self._oom_noticed)
+                self._oom = oom.Watch(self.loop, report.oom_file, report.unified, self._oom_noticed)
         if self._pid in self._strangers:
             self._exited(self._strangers[self._pid])
         else:
@@ -118,11 +129,11 @@ class Shim:
             return
 
         def gone(_mask: int) -> None:
-            self._loop.forget(descriptor)
+            self.loop.forget(descriptor)
             os.close(descriptor)
             self._exited(None)
 
-        self._loop.watch(descriptor, READ, gone)
+        self.loop.watch(descriptor, READ, gone)
 
     def _answer(self, born: bytes) -> None:
         if self._reply >= 0:
@@ -228,7 +239,7 @@ class Shim:
             return
         self._ended = (status, time.time_ns())
         self._streams.drain()
-        self._loop.later(protocol.DRAIN_SECONDS, self._drained)
+        self.loop.later(protocol.DRAIN_SECONDS, self._drained)
         self._go_on()
 
     def _drained(self) -> None:
@@ -249,7 +260,7 @@ class Shim:
         if self._settled and not (self._clients or self._waits or self._control.pending):
             self._settled = False
             self._control.close()
-            self._loop.stop()
+            self.loop.stop()
 
     def _conclude(self, record: ExitRecord, *, write: bool) -> None:
         """Log, record, news: in this order."""
@@ -275,7 +286,7 @@ class Shim:
         """The exit code must not overtake the last byte of output; who doesn't read delays it only so long."""
         assert self._record is not None
         if not self._clients.delivered and time.monotonic() < deadline:
-            self._loop.later(_ORDER_STEP, lambda: self._answer_waits(deadline))
+            self.loop.later(_ORDER_STEP, lambda: self._answer_waits(deadline))
             return
         self._waits.answer(self._record)
         self._settled = True

@@ -51,6 +51,7 @@ class Loop:
         self._epoll = select.epoll()
         self._watched: dict[int, tuple[int, Handler]] = {}
         self._timers: list[Timer] = []
+        self._bells: list[int] = []
         self._on_error = on_error
         self._running = True
 
@@ -83,7 +84,8 @@ class Loop:
 
         `catch_children` must have been called in this process or the one it was forked from.
         """
-        reader, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._bells = [*os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)]
+        reader, writer = self._bells
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
 
         def ended(_: int) -> None:
@@ -96,8 +98,12 @@ class Loop:
         self.watch(reader, READ, ended)
 
     def close(self) -> None:
-        """Give the epoll descriptor back."""
+        """Give its own descriptors back."""
         self._epoll.close()
+        if self._bells:
+            signal.set_wakeup_fd(-1)
+        for descriptor in self._bells:
+            os.close(descriptor)
 
     def stop(self) -> None:
         """Make `run` return after the present round."""

@@ -12,11 +12,15 @@ import contextlib
 import os
 import signal
 import time
+from _signal import SIG_BLOCK, SIG_SETMASK, SIGCHLD, pthread_sigmask  # type: ignore[import-not-found]  # no enums here
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from shim import folder, oom, process
 from shim.protocol import ProcessSpec
 
+Send = Callable[[ProcessSpec, str, process.Stdio, int], int]
+"""`send`, or what stands for it in a rehearsal."""
 _REPORT_LIMIT = 64 << 10
 _FIELD = b"\0"
 
@@ -61,13 +65,13 @@ def send(spec: ProcessSpec, state: str, stdio: process.Stdio, report: int) -> in
     """Fork the child that calls the runtime with `stdio`; its pid. It writes to `report` and ends."""
     shim = os.getpid()
     # Blocked before the fork: the child waits for its own child by sigtimedwait, and no handler must run in it.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGCHLD,))
+    before = pthread_sigmask(SIG_BLOCK, (SIGCHLD,))
     try:
         child = os.fork()
         if child == 0:
             _work(spec, state, stdio, report, shim)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        pthread_sigmask(SIG_SETMASK, before)
     return child
 
 

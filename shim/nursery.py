@@ -29,13 +29,16 @@ SPEC_LIMIT = 8 << 20
 DESCRIPTOR_LIMIT = 253
 """Descriptors of one packet (SCM_MAX_FD)."""
 _INT_SIZE = 4
+# As plain numbers: arithmetic on the module's enums runs code, and what a shim runs it keeps in its memory.
+_TO_KEEP = int(socket.MSG_CMSG_CLOEXEC)
+_CUT_OFF = int(socket.MSG_TRUNC | socket.MSG_CTRUNC)
 _MORE = b"+"
 """What a shim tells the nursery when it has taken a packet; the end of file alone means that there was none."""
 TITLE = "isula-rest-shim"
 
 
-def serve(control: socket.socket) -> None:
-    """Fork a shim for each packet on `control` until it closes.
+def serve(control: socket.socket, state: str) -> None:
+    """Fork a shim for each packet on `control` until it closes. `state`: a folder for the rehearsal.
 
     Between births this process does next to nothing: each page that it writes to is no longer shared with the shims
     born before. So it does not even read the packets: the new shim does.
@@ -45,7 +48,8 @@ def serve(control: socket.socket) -> None:
         signal.signal(number, signal.SIG_IGN)  # meant for the daemon, which closes the socket; a shim outlives them
     catch_children()
     sys._clear_type_cache()  # full of what imports looked up: each later entry would touch the evicted one's name
-    rehearse(endings)
+    with contextlib.suppress(OSError):  # then shims get larger, no more
+        rehearse(endings, state)
     gc.collect()
     held = fill_holes()  # noqa: F841  # kept by being named
     gc.disable()
@@ -91,9 +95,7 @@ def _detach(control: socket.socket, taking: int, endings: list[bytes]) -> None:
 
 def _take(control: socket.socket) -> tuple[bytes, list[int], int]:
     """One packet: its bytes, descriptors and flags."""
-    data, extra, flags, _ = control.recvmsg(
-        PACKET_LIMIT, socket.CMSG_SPACE(DESCRIPTOR_LIMIT * _INT_SIZE), socket.MSG_CMSG_CLOEXEC
-    )
+    data, extra, flags, _ = control.recvmsg(PACKET_LIMIT, socket.CMSG_SPACE(DESCRIPTOR_LIMIT * _INT_SIZE), _TO_KEEP)
     descriptors: list[int] = []
     for _, _, content in extra:  # nothing but SCM_RIGHTS comes through this socket
         descriptors += memoryview(content).cast("i").tolist()
@@ -110,14 +112,14 @@ def _begin(control: socket.socket, taking: int, endings: list[bytes]) -> None:
     if not descriptors:
         return
     try:
-        if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        if flags & _CUT_OFF:
             raise ValueError("the birth's packet is too large")
         birth = protocol.decode(Birth, data)
         spec = protocol.decode(ProcessSpec, folder.read(f"{birth.state}/{protocol.PROCESS_FILE}", SPEC_LIMIT))
         os.setsid()
         prctl.set_child_subreaper(1)
         prctl.set_name(TITLE)
-        prctl.set_proctitle(f"{TITLE} {os.path.basename(birth.state)}")
+        prctl.set_proctitle(f"{TITLE} {birth.state.rpartition('/')[2]}")
     except (OSError, ValueError, TypeError) as error:
         _answer(descriptors[0], f"the shim could not start: {error}")
         return
@@ -150,8 +152,8 @@ def _leave(task: Callable[..., None], *arguments: object) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Serve on the inherited descriptor that `arguments` names. Standard input and output are /dev/null."""
-    descriptor = int(arguments[0])
+    """`arguments`: the inherited descriptor to serve, the daemon's state folder. Standard input and output are null."""
+    descriptor, state = int(arguments[0]), arguments[1]
     prctl.set_name("isula-nursery")
     _normal_oom_score()
     control = socket.socket(fileno=descriptor)
@@ -160,7 +162,7 @@ def main(arguments: list[str]) -> None:
     os.umask(0o022)
     for name in [name for name in os.environ if name.startswith("MALLOC_")]:
         del os.environ[name]  # meant for this process and its forks, not for runtimes
-    serve(control)
+    serve(control, state)
 
 
 def _normal_oom_score() -> None:

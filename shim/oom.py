@@ -50,7 +50,7 @@ class Watch:
             loop.watch(self._file, URGENT, self._changed)
             return
         self._event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        control = os.open(f"{os.path.dirname(file)}/cgroup.event_control", os.O_WRONLY | os.O_CLOEXEC)
+        control = os.open(f"{file.rpartition('/')[0]}/cgroup.event_control", os.O_WRONLY | os.O_CLOEXEC)
         try:
             os.write(control, b"%d %d" % (self._event, self._file))
         finally:

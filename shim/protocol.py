@@ -235,12 +235,11 @@ _NESTED_LISTS: dict[str, type[Any]] = {"attaches": Attach, "waits": Wait}
 def _build(kind: type[_T], value: dict[str, Any]) -> _T:
     names = kind.__dataclass_fields__  # type: ignore[attr-defined]  # every kind here is a dataclass
     known = {name: inner for name, inner in value.items() if name in names}
-    for name, nested in _NESTED.items():
-        if isinstance(known.get(name), dict):
-            known[name] = _build(nested, known[name])
-    for name, nested in _NESTED_LISTS.items():
-        if isinstance(known.get(name), list):
-            known[name] = [_build(nested, entry) for entry in known[name]]
+    for name, inner in known.items():
+        if isinstance(inner, dict) and name in _NESTED:
+            known[name] = _build(_NESTED[name], inner)
+        elif isinstance(inner, list) and inner and name in _NESTED_LISTS:
+            known[name] = [_build(_NESTED_LISTS[name], entry) for entry in inner]
     try:
         return kind(**known)
     except TypeError as error:

@@ -2,8 +2,7 @@
 
 CPython rewrites a function's code while it is new: it counts calls, then specialises instructions and fills caches in
 place. After a fork each such write costs a page of private memory in every shim. Done here once, in the nursery, it is
-inherited. Nothing here touches a file system; everything runs on pipes and socket pairs. Worth about a third of a
-shim's private memory (`tests/bench/shim_bench.py`).
+inherited. Worth nearly half of a shim's private memory (`tests/bench/shim_bench.py`).
 """
 
 from __future__ import annotations
@@ -12,16 +11,22 @@ import os
 import socket
 import sys
 
-from shim import jsonlog, protocol
+from shim import folder, jsonlog, life, oom, protocol
 from shim.attach import Attached, Client
 from shim.detach import DetachKeys
-from shim.loop import Loop
+from shim.loop import READ, Loop
+from shim.midwife import Report, Send
+from shim.process import Stdio
 from shim.protocol import Attach, Birth, Born, ExitRecord, LogSpec, News, ProcessSpec, Wait
 from shim.streams import Streams
 from shim.waits import Waits
 
 ROUNDS = 24
 """Calls until CPython 3.11 has specialised an instruction: 8 until it is adaptive, 16 until it is specialised."""
+
+
+PATIENCE = 1.0
+"""Seconds until a rehearsed birth that has come to a stop is given up."""
 
 
 def fill_holes() -> list[list[bytes]]:
@@ -65,12 +70,64 @@ class _Log:
         self._encoder.finish(stream)
 
 
-def rehearse(endings: list[bytes]) -> None:
-    """Play a client that attaches, types, reads and leaves, a wait, and the messages of a birth; ROUNDS times."""
+def rehearse(endings: list[bytes], state: str) -> None:
+    """Play births and a client that attaches, types, reads and leaves, ROUNDS times.
+
+    `state`: where the run-time folder of the births may be made; it is gone afterwards.
+    """
     for _ in range(ROUNDS):
         _messages()
         _session(_Log(endings))
         _session(None)
+    place = f"{state}/rehearsal-{os.getpid()}"
+    os.mkdir(place, 0o700)
+    here = os.open(".", os.O_PATH | os.O_CLOEXEC)
+    try:
+        os.chdir(place)
+        os.mkfifo(protocol.EXIT_FIFO, 0o600)
+        _births(endings, place)
+        os.unlink(protocol.EXIT_FIFO)
+    finally:
+        os.fchdir(here)
+        os.close(here)
+        os.rmdir(place)
+
+
+def _births(endings: list[bytes], place: str) -> None:
+    """All that a shim does until its container runs, but for the runtime: a child that only ends stands for it."""
+    held, holding = os.pipe2(os.O_CLOEXEC)
+    container = os.fork()
+    if container == 0:
+        os.close(holding)
+        os.read(held, 1)
+        os._exit(0)
+    file, unified = oom.find(folder.read_text("/proc/self/cgroup")) or ("", False)
+    report = Report(container, 1, file, unified).encode()
+
+    def send(_spec: ProcessSpec, _state: str, _stdio: Stdio, reporting: int) -> int:
+        os.write(reporting, report)
+        caller = os.fork()
+        if caller == 0:
+            os._exit(0)
+        return caller
+
+    try:
+        for _ in range(ROUNDS):
+            _birth(endings, place, send)
+    finally:
+        os.close(held)
+        os.close(holding)
+        os.waitpid(container, 0)
+
+
+def _birth(endings: list[bytes], place: str, send: Send) -> None:
+    answered, answering = os.pipe2(os.O_CLOEXEC)
+    shim = life.Shim(ProcessSpec("x", ["x"], "/x", log=LogSpec(path="/x")), place, answering, endings, send)
+    shim.loop.watch(answered, READ, lambda _: shim.loop.stop())
+    shim.loop.later(PATIENCE, shim.loop.stop)
+    shim.run(Birth(place), [])
+    shim.close()
+    os.close(answered)
 
 
 def _messages() -> None:

@@ -61,7 +61,7 @@ class Containers:
         self._tasks = tasks = TaskGroup("containers")
         self._chores = chores = TaskGroup("chores")
         self._registry = registry = Registry()
-        self._nursery = Nursery()
+        self._nursery = Nursery(config.state)
         self._runtimes = runtimes = Runtimes(config, self._nursery)
         self._records = records = Records(config)
         self._announcer = announcer = Announcer(events)

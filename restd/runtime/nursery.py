@@ -31,7 +31,7 @@ _REPLY_LIMIT = 64 << 10
 _HEAP = {"MALLOC_TRIM_THRESHOLD_": str(1 << 20), "MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
 """How much free memory a shim's heap keeps (mallopt(3)). With less, heavy output would make the heap grow and shrink
 with every message, which costs more than the output itself; and left to itself glibc keeps some multiple of that."""
-_START = "import sys; sys.path[:0] = sys.argv[2:]; from shim.nursery import main; main(sys.argv[1:2])"
+_START = "import sys; sys.path[:0] = sys.argv[3:]; from shim.nursery import main; main(sys.argv[1:3])"
 
 
 class ShimGone(SystemFailure):
@@ -227,10 +227,12 @@ class ShimLink:
 class Nursery:
     """Starts the nursery process, asks it for shims, and starts it again if it has died.
 
-    `preamble`: Python statements that the process runs first; the tests use it to forbid things.
+    `state` is the daemon's folder for run-time state. `preamble`: Python statements that the process runs
+    first; the tests use it to forbid things.
     """
 
-    def __init__(self, preamble: str = "") -> None:
+    def __init__(self, state: str, preamble: str = "") -> None:
+        self._state = state
         self._preamble = preamble
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
@@ -322,7 +324,7 @@ class Nursery:
             ours.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BUFFER)
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
-                *nursery_command(theirs.fileno(), self._preamble),
+                *nursery_command(theirs.fileno(), self._state, self._preamble),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -346,8 +348,8 @@ class Nursery:
                 await process.wait()
 
 
-def nursery_command(descriptor: int, preamble: str = "") -> list[str]:
-    """The command line of a nursery that serves `descriptor`.
+def nursery_command(descriptor: int, state: str, preamble: str = "") -> list[str]:
+    """The command line of a nursery that serves `descriptor` for the daemon whose run-time state is in `state`.
 
     The interpreter gets nothing from the environment or from site-packages but the folders that hold `shim` and
     prctl, so that nothing else can be imported into the process that all shims are copies of.
@@ -356,7 +358,7 @@ def nursery_command(descriptor: int, preamble: str = "") -> list[str]:
     if prctl is None or prctl.origin is None:
         raise SystemFailure("python-prctl is not installed; the shims need it")
     folders = [os.path.dirname(os.path.dirname(protocol.__file__)), os.path.dirname(prctl.origin)]
-    return [sys.executable, "-I", "-S", "-E", "-c", preamble + _START, str(descriptor), *dict.fromkeys(folders)]
+    return [sys.executable, "-I", "-S", "-E", "-c", preamble + _START, str(descriptor), state, *dict.fromkeys(folders)]
 
 
 async def _send_packet(control: socket.socket, packet: bytes, descriptors: list[int]) -> None:

@@ -216,7 +216,7 @@ class Rig:
 
     def __init__(self, folder: str, runtime: str = "runc") -> None:
         self.folder = folder
-        self.nursery = Nursery()
+        self.nursery = Nursery(folder)
         self.runtime = [f"/usr/bin/{runtime}" if os.path.exists(f"/usr/bin/{runtime}") else shutil.which(runtime) or ""]
         self.runtime += ["--root", f"{folder}/runtime"]
         self.containers: list[Container] = []

@@ -328,7 +328,7 @@ async def test_nothing_is_imported_after_the_fork(rig: Rig) -> None:
     blocked = f"{rig.folder}/blocked"
     os.makedirs(f"{blocked}/shim")
     await rig.nursery.close()
-    rig.nursery = Nursery(preamble=_NO_IMPORTS)
+    rig.nursery = Nursery(rig.folder, preamble=_NO_IMPORTS)
     await rig.nursery.start()
     peer = rig.peer(Attach(stdin=True, stdout=True, framed=False, detach_keys=[16, 17]))
     waiting = rig.peer(Attach())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shim import midwife
 from shim.creation import Creation
 from shim.folder import start_time
 from shim.midwife import Report
@@ -24,7 +25,7 @@ def outcome(bench: Bench, script: str, folder: Path, **options: object) -> Repor
     found: list[Report] = []
     spec = ProcessSpec("id", [str(program)], "/", **options)  # type: ignore[arg-type]  # fields of ProcessSpec
     streams = Streams(bench.loop, None, lambda: None)
-    creation = Creation(bench.loop, spec, str(folder), streams, found.append)
+    creation = Creation(bench.loop, spec, str(folder), streams, midwife.send, found.append)
     creation.begin()
     status = 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
 from shim import nursery, protocol
 from shim.protocol import Born
@@ -19,13 +20,13 @@ def test_a_refusal_takes_the_packet_and_answers_on_its_reply_socket() -> None:
         assert (answer.ok, answer.kind, answer.message) == (False, "runtime", "because")
 
 
-def test_it_ends_when_its_control_socket_closes() -> None:
+def test_it_ends_when_its_control_socket_closes(tmp_path: Path) -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.close()
     pid = os.fork()
     if pid == 0:
         try:
-            nursery.serve(theirs)
+            nursery.serve(theirs, str(tmp_path))
         finally:
             os._exit(7)
     theirs.close()

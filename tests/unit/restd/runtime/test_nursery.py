@@ -90,9 +90,9 @@ def _peek(descriptor: int) -> bytes:
     return data
 
 
-def test_a_birth_in_no_folder_is_refused_and_the_nursery_ends_on_close() -> None:
+def test_a_birth_in_no_folder_is_refused_and_the_nursery_ends_on_close(tmp_path: Path) -> None:
     async def main() -> int:
-        nursery = Nursery()
+        nursery = Nursery(str(tmp_path))
         born, _ = await nursery.birth("/nonexistent", [], [], [], 10)
         assert not born.ok
         assert "No such file" in born.message
@@ -103,9 +103,9 @@ def test_a_birth_in_no_folder_is_refused_and_the_nursery_ends_on_close() -> None
     assert not os.path.exists(f"/proc/{asyncio.run(main())}")
 
 
-def test_a_nursery_that_cannot_start_is_an_error() -> None:
+def test_a_nursery_that_cannot_start_is_an_error(tmp_path: Path) -> None:
     async def main() -> None:
-        nursery = Nursery(preamble="raise SystemExit\n")
+        nursery = Nursery(str(tmp_path), preamble="raise SystemExit\n")
         try:
             with pytest.raises(SystemFailure):
                 await nursery.birth("/nonexistent", [], [], [], 10)
