@@ -16,6 +16,9 @@ runc:runc
 /bin/busybox:busybox-static
 ps:procps
 mount:mount
+iptables:iptables
+/usr/lib/cni/bridge|/opt/cni/bin/bridge:containernetworking-plugins
+/usr/lib/podman/aardvark-dns|/usr/libexec/podman/aardvark-dns:aardvark-dns
 "
 test="
 crun:crun

@@ -7,6 +7,7 @@ guessed. Paths are absolute.
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import json
 import os
 import re
@@ -30,6 +31,14 @@ class RuntimeConfig:
 
     path: str
     arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPool:
+    """An entry of `default-address-pools`: a subnet, cut into networks with prefixes of `size` bits."""
+
+    base: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,19 @@ class Config:
     max_concurrent_uploads: int = 5
     max_download_attempts: int = 5
     pidfile: str = ""
+    bridge: str = ""
+    bip: str = ""
+    fixed_cidr: str = ""
+    mtu: int = 0
+    icc: bool = True
+    ip_forward: bool = True
+    ip_masq: bool = True
+    iptables: bool = True
+    ip6tables: bool = True
+    firewall_backend: str = "iptables"
+    default_address_pools: tuple[AddressPool, ...] = ()
+    cni_bin_dir: tuple[str, ...] = ("/usr/lib/cni", "/opt/cni/bin")
+    cni_conf_dir: str = "/etc/cni/net.d"
 
 
 def load(arguments: Sequence[str] | None = None) -> Config:
@@ -131,6 +153,10 @@ def from_mapping(values: Mapping[str, Any]) -> Config:
     config = replace(config, **changes)
     if config.graph == config.state:
         raise ConfigError(f"graph and state must be different folders, both are {config.graph}")
+    if config.bip and config.fixed_cidr:
+        subnet = ipaddress.IPv4Interface(config.bip).network
+        if not ipaddress.IPv4Network(config.fixed_cidr).subnet_of(subnet):
+            raise ConfigError(f"fixed-cidr must be a part of bip's subnet {subnet}, not {config.fixed_cidr}")
     return config
 
 
@@ -229,6 +255,53 @@ def _runtimes(key: str, value: Any) -> dict[str, RuntimeConfig]:
     return result
 
 
+def _interface(key: str, value: Any) -> str:
+    text = _text(key, value)
+    if text and not re.fullmatch(r"[A-Za-z0-9_.-]{1,15}", text):
+        raise ConfigError(f"{key}: the name of an interface is expected, at most 15 characters, not {text!r}")
+    return text
+
+
+def _ipv4(network: bool) -> Callable[[str, Any], str]:
+    """A subnet, or with `network` False an address with its prefix length; empty for none."""
+
+    def read(key: str, value: Any) -> str:
+        text = _text(key, value)
+        try:
+            if text and "/" not in text:
+                raise ValueError
+            if text:
+                (ipaddress.IPv4Network if network else ipaddress.IPv4Interface)(text)
+        except ValueError:
+            example = "172.17.0.0/16" if network else "172.17.0.1/16"
+            raise ConfigError(f"{key}: an IPv4 {'subnet' if network else 'address'} as {example} is expected") from None
+        return text
+
+    return read
+
+
+def _pools(key: str, value: Any) -> tuple[AddressPool, ...]:
+    if not isinstance(value, list):
+        raise ConfigError(f"{key}: a list is expected, not {json.dumps(value)}")
+    result = []
+    for index, entry in enumerate(value):
+        where = f"{key}[{index}]"
+        if not isinstance(entry, dict) or set(entry) != {"base", "size"}:
+            raise ConfigError(f"{where}: an object with base and size is expected")
+        try:
+            base = ipaddress.ip_network(_text(f"{where}.base", entry["base"]))
+        except ValueError as error:
+            raise ConfigError(f"{where}.base: {error}") from None
+        size = _whole(base.prefixlen, base.max_prefixlen - 2)(f"{where}.size", entry["size"])
+        result.append(AddressPool(str(base), size))
+    return tuple(result)
+
+
+def _paths(key: str, value: Any) -> tuple[str, ...]:
+    """One absolute path or a list of them."""
+    return tuple(_path(key, entry) for entry in (value if isinstance(value, list) else [value]))
+
+
 _READERS: dict[str, Callable[[str, Any], Any]] = {
     "graph": _path,
     "state": _path,
@@ -257,5 +330,18 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "max-concurrent-uploads": _whole(1, 64),
     "max-download-attempts": _whole(1, 100),
     "pidfile": _path,
+    "bridge": _interface,
+    "bip": _ipv4(network=False),
+    "fixed-cidr": _ipv4(network=True),
+    "mtu": _whole(0, 65535),
+    "icc": _boolean,
+    "ip-forward": _boolean,
+    "ip-masq": _boolean,
+    "iptables": _boolean,
+    "ip6tables": _boolean,
+    "firewall-backend": _one_of("iptables", "iptables-nft", "iptables-legacy"),
+    "default-address-pools": _pools,
+    "cni-bin-dir": _paths,
+    "cni-conf-dir": _path,
 }
 assert {key.replace("-", "_") for key in _READERS} == {item.name for item in fields(Config)}

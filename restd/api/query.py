@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl
 
 from restd.errors import InvalidParameter
+from restd.lib.times import now_ns
+from restd.logs.query import parse_time
 
 _FALSE = frozenset(("", "0", "no", "false", "none"))
 _FIELD_LIMIT = 10_000
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ns|us|µs|ms|s|m|h)")
+_UNITS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
 
 class Query:
@@ -57,3 +62,13 @@ class Query:
         if not low <= value <= high:
             raise InvalidParameter(f"invalid value for {key}: {text} is not between {low} and {high}")
         return value
+
+
+def read_age(text: str | None) -> int | None:
+    """`until` of a filter: a duration before now (`24h`, `1h30m`) or a time; nanoseconds since the epoch."""
+    if not text:
+        return None
+    parts = _DURATION.findall(text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        return now_ns() - sum(int(float(number) * _UNITS[unit]) for number, unit in parts)
+    return parse_time(text, "until")

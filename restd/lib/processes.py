@@ -45,7 +45,7 @@ async def run(
 
     Of each output `limit` bytes are kept, the rest is read and dropped. What a grandchild writes after the program's
     own end is not waited for. Raises OSError if it can't be executed, ProgramTimeout after `seconds`; then, and when
-    the caller is cancelled, the program is killed.
+    the caller is cancelled, the program and its children are killed.
     """
     process = _Process(arguments, stdin, ENVIRONMENT if environment is None else environment, limit)
     try:
@@ -140,8 +140,9 @@ class _Process:
                 await self.ended.wait()
 
     def _send_kill(self) -> None:
+        """KILL, for its own children too: it has a session of its own, and has not been reaped yet."""
         with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            os.killpg(self._pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Let go. A program that still runs is killed; the loop reaps it when the kernel is done with it."""

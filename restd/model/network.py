@@ -43,8 +43,15 @@ class Ipam:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigReference:
+    """The name of a network that only holds a configuration for others; empty for none."""
+
+    network: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkRequest:
-    """A validated `POST /networks/create`."""
+    """A `POST /networks/create` of the right form. None for a truth value that was not given."""
 
     name: str = ""
     driver: str = ""
@@ -53,12 +60,17 @@ class NetworkRequest:
     attachable: bool = False
     ingress: bool = False
     config_only: bool = False
-    config_from: str = ""
+    config_from: ConfigReference | None = None
     enable_ipv4: bool | None = named("EnableIPv4", default=None)
     enable_ipv6: bool | None = named("EnableIPv6", default=None)
     ipam: Ipam | None = named("IPAM", default=None)
     options: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def ipam_given(self) -> bool:
+        """Whether anything about addresses was asked for."""
+        return self.ipam is not None and bool(self.ipam.config or self.ipam.driver not in ("", "default"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,8 @@ class Network:
     labels: dict[str, str] = field(default_factory=dict)
     pools: tuple[Pool, ...] = ()
     interface: str = ""
+    made_interface: bool = False
+    """Whether the engine made the interface, and will take it away with the network."""
 
     @property
     def predefined(self) -> bool:

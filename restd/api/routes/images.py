@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from restd.api import wire
 from restd.api.call import Call, Outcome, Reply, json_reply
 from restd.api.engine import Engine
+from restd.api.query import read_age
 from restd.api.routes.registries import pull
 from restd.api.stream import error_line, progress_line
 from restd.api.table import Parameter, Route
@@ -18,14 +18,10 @@ from restd.api.views.images import history_view, inspect_view, item_view, remova
 from restd.errors import EngineError, InvalidParameter, NotImplementedYet
 from restd.filters import Filters
 from restd.image.selection import ImageFilter
-from restd.lib.times import now_ns
-from restd.logs.query import parse_time
 from restd.model.image import LoadProgress
 
 LIST_FILTERS = frozenset("reference dangling label label! before since until".split())
 PRUNE_FILTERS = frozenset("dangling label label! until".split())
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ns|us|µs|ms|s|m|h)")
-_UNITS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
 
 class ImageRoutes:
@@ -281,13 +277,3 @@ async def _close(pieces: AsyncIterator[bytes]) -> None:
     close: Any = getattr(pieces, "aclose", None)
     if close is not None:
         await asyncio.shield(close())
-
-
-def read_age(text: str | None) -> int | None:
-    """`until` of a filter: a duration before now (`24h`, `1h30m`) or a time; nanoseconds since the epoch."""
-    if not text:
-        return None
-    parts = _DURATION.findall(text)
-    if parts and "".join(number + unit for number, unit in parts) == text:
-        return now_ns() - sum(int(float(number) * _UNITS[unit]) for number, unit in parts)
-    return parse_time(text, "until")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restd.config import Config, ConfigError, RuntimeConfig, from_mapping, load
+from restd.config import AddressPool, Config, ConfigError, RuntimeConfig, from_mapping, load
 
 
 def write(path: Path, value: Any) -> str:
@@ -46,11 +46,38 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
         ({"init": 1}, "init: true or false"),
         ({"dns": "1.1.1.1"}, "dns: a list"),
         ({"log-opts": {"max-size": 1}}, "log-opts: an object of strings"),
+        ({"bridge": "far-too-long-a-name"}, "bridge: the name of an interface"),
+        ({"bip": "172.17.0.1"}, "bip: an IPv4 address"),
+        ({"fixed-cidr": "172.17.0.1/16"}, "fixed-cidr: an IPv4 subnet"),
+        ({"bip": "10.1.0.1/16", "fixed-cidr": "10.2.0.0/24"}, "fixed-cidr must be a part of bip's subnet 10.1.0.0/16"),
+        ({"mtu": -1}, "mtu: a whole number"),
+        ({"default-address-pools": {}}, "default-address-pools: a list"),
+        (
+            {"default-address-pools": [{"base": "10.0.0.0/8"}]},
+            r"default-address-pools\[0\]: an object with base and size",
+        ),
+        ({"default-address-pools": [{"base": "x", "size": 8}]}, r"default-address-pools\[0\].base"),
+        ({"default-address-pools": [{"base": "10.0.0.0/16", "size": 8}]}, r"default-address-pools\[0\].size"),
+        ({"cni-bin-dir": "cni"}, "cni-bin-dir: an absolute path"),
+        ({"firewall-backend": "pf"}, "firewall-backend: one of"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_reason(values: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         from_mapping(values)
+
+
+def test_networks_can_be_configured() -> None:
+    config = from_mapping(
+        {
+            "bip": "10.1.0.1/16",
+            "fixed-cidr": "10.1.2.0/24",
+            "default-address-pools": [{"base": "10.200.0.0/16", "size": 24}],
+            "cni-bin-dir": ["/a", "/b"],
+        }
+    )
+    assert config.default_address_pools == (AddressPool("10.200.0.0/16", 24),) and config.cni_bin_dir == ("/a", "/b")
+    assert from_mapping({"cni-bin-dir": "/a"}).cni_bin_dir == ("/a",)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"x"', "\0"])

@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restd.api.query import Query
+from restd.api.query import Query, read_age
 from restd.errors import InvalidParameter
+from restd.lib.times import now_ns
+
+HOUR = 3600 * 10**9
 
 
 @pytest.mark.parametrize("value", ["", "0", "no", "false", "none", "False", " NONE ", "No"])
@@ -54,3 +57,20 @@ def test_any_text_can_be_read(text: str) -> None:
 def test_too_many_parameters_are_refused() -> None:
     with pytest.raises(InvalidParameter):
         Query("a&" * 20_000)
+
+
+@pytest.mark.parametrize(("text", "ago"), [("24h", 24 * HOUR), ("1h30m", HOUR * 3 // 2), ("1.5h", HOUR * 3 // 2)])
+def test_an_age_is_counted_back_from_now(text: str, ago: int) -> None:
+    assert read_age(text) == pytest.approx(now_ns() - ago, abs=60 * 10**9)
+
+
+def test_a_time_is_taken_as_it_is() -> None:
+    assert read_age("1700000000") == 1_700_000_000 * 10**9
+    assert read_age("2023-11-14T22:13:20Z") == 1_700_000_000 * 10**9
+    assert read_age(None) is None
+
+
+@pytest.mark.parametrize("text", ["soon", "5 parsecs", "h"])
+def test_what_is_neither_is_refused(text: str) -> None:
+    with pytest.raises(InvalidParameter):
+        read_age(text)

@@ -48,6 +48,18 @@ def test_a_program_that_takes_too_long_is_killed() -> None:
     asyncio.run(attempt())
 
 
+def test_its_children_are_killed_with_it(tmp_path: Path) -> None:
+    async def attempt() -> None:
+        with pytest.raises(ProgramTimeout):
+            await run(["sh", "-c", f"sleep 100 & echo $! > {tmp_path}/pid; wait"], 0.3)
+        child = Path("/proc", (tmp_path / "pid").read_text().strip(), "stat")
+        async with asyncio.timeout(10):
+            while child.exists() and child.read_text().split()[2] != "Z":
+                await asyncio.sleep(0.005)
+
+    asyncio.run(attempt())
+
+
 def test_a_cancelled_caller_leaves_no_program_behind() -> None:
     async def attempt() -> None:
         task = asyncio.ensure_future(run(["sleep", "100"], 60))
