@@ -54,11 +54,15 @@ class Rendered:
         key = (container.id, era(version))
         execs = self._containers.execs(container.id)
         known = self._inspected.get(key)
-        if known is not None and known[0] is container and known[1] == execs:
+        leftovers = self._containers.leftovers(container.id)
+        if known is not None and known[0] is container and known[1] == execs and not leftovers:
             self._inspected.move_to_end(key)
             return known[2]
-        view = inspect_view(container, execs, self._containers.graph_driver(container), version)
+        graph_driver = self._containers.graph_driver(container)
+        view = inspect_view(container, execs, graph_driver, version, leftovers=leftovers)
         reply = Reply(200, dumps(view) + b"\n", wire.JSON)
+        if leftovers:  # seldom, and they change by themselves
+            return reply
         _keep(self._inspected, key, (container, execs, reply), _INSPECTED)
         return reply
 

@@ -106,6 +106,7 @@ def _containers() -> dict[str, Schema]:
     )
     mount = record({**_texts("Type Source Destination Mode Propagation"), "RW": FLAG})
     sizes = _wholes("SizeRw SizeRootFs")
+    leftover = record({**_texts("What Error"), "Since": TIME, "NextAttempt": TIME, "Attempts": WHOLE})
     state = record(
         {
             "Status": {"enum": ["created", "running", "paused", "restarting", "removing", "exited", "dead"]},
@@ -153,7 +154,7 @@ def _containers() -> dict[str, Schema]:
                 "Config": ref("Config"),
                 "NetworkSettings": ref("NetworkSettings"),
             },
-            sizes,
+            {**sizes, "Leftovers": listing(leftover)},
         ),
         "ContainerItem": record(
             {

@@ -15,7 +15,7 @@ from restd.container.attach import attach
 from restd.container.create import Created, Creator
 from restd.container.exec import Execs
 from restd.container.exited import Exits
-from restd.container.gc import Collector
+from restd.container.gc import Collector, Leftover
 from restd.container.held import HangupWatch
 from restd.container.kill import kill, kill_at_once
 from restd.container.list import Counts, ListQuery, count, listed
@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 CHORES_SECONDS = 5.0
 """How long a stop waits for clean-ups that are under way."""
 
-__all__ = ["Containers", "Counts", "Created", "ListQuery"]
+__all__ = ["Containers", "Counts", "Created", "Leftover", "ListQuery"]
 
 
 class Containers:
@@ -66,8 +66,8 @@ class Containers:
         self._records = records = Records(config)
         self._announcer = announcer = Announcer(events)
         self._hangups = HangupWatch(tasks, config.attach_limit)
-        self._remover = remover = Remover(registry, records, images, announcer, chores)
-        collector = Collector(tasks)
+        self._collector = collector = Collector(tasks)
+        self._remover = remover = Remover(registry, records, images, announcer, collector, chores)
         self._exits = exits = Exits(
             records, images, runtimes, announcer, collector, tasks, chores, remover.after_exit, self._revive
         )
@@ -159,6 +159,10 @@ class Containers:
     def execs(self, container_id: str) -> Sequence[str]:
         """Ids of the container's running execs."""
         return self._execs.running(self._registry.find(container_id))
+
+    def leftovers(self, container_id: str = "") -> Sequence[Leftover]:
+        """What could not be cleaned up so far: of one container, or all there is."""
+        return self._collector.of(container_id) if container_id else self._collector.leftovers
 
     def image_uses(self) -> Sequence[ImageUse]:
         """Which images the containers need."""

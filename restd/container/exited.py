@@ -179,7 +179,8 @@ class Exits:
         container = entry.container
         entry.unmounting = self._chores.start(self.unmount(container), f"unmount {container.id[:12]}")
         if container.host_config.auto_remove and not entry.restarting:
-            await self._collector.attempt(f"the removal of container {container.id}", partial(self._remove, entry))
+            job = partial(self._remove, entry)
+            await self._collector.attempt(f"the removal of container {container.id}", job, container.id)
         else:
             await self._save(entry)
         await self.clean_runtime(container)
@@ -191,7 +192,7 @@ class Exits:
         async def job() -> None:
             await self._runtimes.of(container).clean_resource(container)
 
-        await self._collector.attempt(f"the runtime's state of container {container.id}", job)
+        await self._collector.attempt(f"the runtime's state of container {container.id}", job, container.id)
 
     async def unmount(self, container: Container) -> None:
         """The root file system and shared memory; goes on in the background if it can't be done now."""
@@ -200,7 +201,7 @@ class Exits:
             await self._images.overlay.unmount(container.id)
             shared_memory.unmount(container)
 
-        await self._collector.attempt(f"mounts of container {container.id}", job)
+        await self._collector.attempt(f"mounts of container {container.id}", job, container.id)
 
 
 async def gone(pid: int, seconds: float) -> bool:

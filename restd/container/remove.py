@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 from dataclasses import replace
+from functools import partial
 
 from restd.container import held, run_folder, state
 from restd.container.announce import Announcer
+from restd.container.gc import Collector
 from restd.container.records import Records
 from restd.container.registry import Entry, Registry
 from restd.errors import Conflict, EngineError, InvalidParameter, NotFound, SystemFailure
@@ -26,12 +29,19 @@ class Remover:
     """Removes containers that don't run."""
 
     def __init__(
-        self, registry: Registry, records: Records, images: ImageStore, announcer: Announcer, chores: TaskGroup
+        self,
+        registry: Registry,
+        records: Records,
+        images: ImageStore,
+        announcer: Announcer,
+        collector: Collector,
+        chores: TaskGroup,
     ) -> None:
         self._registry = registry
         self._records = records
         self._images = images
         self._announce = announcer
+        self._collector = collector
         self._chores = chores
         self._emptying = False
         self._rubbish: list[str] = []
@@ -76,7 +86,8 @@ class Remover:
         self._announce(container, "destroy")
         if entry.link is not None:
             entry.link.close()
-        self._rubbish += [await run_folder.take_away(container.run_directory), discarded]
+        taken = [await run_folder.take_away(container.run_directory), discarded]
+        self._rubbish += [path for path in taken if path]
         if not self._emptying:
             self._emptying = True
             self._chores.start(self._empty(), "trash")
@@ -86,7 +97,9 @@ class Remover:
         try:
             while self._rubbish:
                 paths, self._rubbish = self._rubbish, []
-                await asyncio.to_thread(_delete, paths)
+                for path in await asyncio.to_thread(_undeleted, paths):
+                    job = partial(asyncio.to_thread, shutil.rmtree, path)
+                    await self._collector.attempt(f"the files of a removed container in {path}", job)
         finally:
             self._emptying = False
 
@@ -102,7 +115,8 @@ class Remover:
             await self.finish(entry)
 
 
-def _delete(paths: list[str]) -> None:
+def _undeleted(paths: list[str]) -> list[str]:
+    """Delete folders; those that did not go."""
     for path in paths:
-        if path:
-            shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
+    return [path for path in paths if os.path.lexists(path)]

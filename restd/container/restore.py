@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 
 from restd.config import Config as EngineConfig
-from restd.container import state
+from restd.container import shared_memory, state
 from restd.container.exited import Exits
 from restd.container.gc import Collector
 from restd.container.records import Found, Records, UnknownVersion
@@ -161,7 +161,8 @@ class Restorer:
                 entry.container = replace(container, state=state.dead(container.state, "the removal was interrupted"))
                 job = partial(self._remover.finish, entry)
                 self._chores.start(
-                    self._collector.attempt(f"container {container.id}", job), f"remove {container.id[:12]}"
+                    self._collector.attempt(f"the removal of container {container.id}", job, container.id),
+                    f"remove {container.id[:12]}",
                 )
 
     async def _compare_running(self, entry: Entry, link: ShimLink) -> None:
@@ -214,7 +215,8 @@ class Restorer:
                 entry.container = state.begun(container, pid, _born(container.run_directory))
                 await self._compare_running(entry, link)
                 return
-        if self._images.overlay.is_mounted(container.id) or self._runtimes.keeps(container):
+        mounted = self._images.overlay.is_mounted(container.id) or shared_memory.is_mounted(container)
+        if mounted or self._runtimes.keeps(container):
             entry.cleaning = self._chores.start(self._clean(entry), f"clean {container.id[:12]}")
             entry.unmounting = entry.cleaning
         if container.state.status is Status.RESTARTING:

@@ -32,6 +32,11 @@ def mount(container: Container) -> str:
     return target
 
 
+def is_mounted(container: Container) -> bool:
+    """Whether a run has left it mounted."""
+    return container.host_config.ipc_mode == SHAREABLE and mounts.is_mount_point(path(container))
+
+
 def unmount(container: Container) -> None:
     """Unmount it; not mounted is fine. Containers that joined keep theirs."""
     if container.host_config.ipc_mode != SHAREABLE:

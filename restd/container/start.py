@@ -26,7 +26,7 @@ from restd.container.records import Records
 from restd.container.registry import Entry, Held, Registry
 from restd.container.remove import Remover
 from restd.container.start_failures import Failure, failure_of
-from restd.errors import EngineError, InvalidParameter, SystemFailure
+from restd.errors import EngineError, InvalidParameter, SystemFailure, Unavailable
 from restd.image.store import ImageStore
 from restd.lib.host import Host
 from restd.lib.inside import open_inside, read_inside
@@ -77,6 +77,7 @@ class Starter:
                 state.check_start(entry.container)
                 if entry.cleaning is not None:  # it ran once more while we waited for the lock
                     continue
+                await self._clean(entry.container)
                 failure = await self._attempt(entry)
                 if failure is None:
                     return
@@ -93,11 +94,23 @@ class Starter:
         async with entry.lock:
             if entry.container.state.status is not Status.RESTARTING:
                 return
+            await self._clean(entry.container)
             failure = await self._attempt(entry)
             if failure is not None:
                 held.release_waits(entry, entry.container.state.exit_code)
         if failure is not None:
             raise failure.error from failure.cause
+
+    async def _clean(self, container: Container) -> None:
+        """Once more what the last run left and nobody could clean up so far. Unavailable if it still won't go."""
+        if not self._runtimes.keeps(container):
+            return
+        try:
+            await self._runtimes.of(container).clean_resource(container)
+        except (EngineError, RuntimeFailure) as error:
+            raise Unavailable(
+                f"container {container.id} can't be started: its last run can't be cleaned up: {error}"
+            ) from error
 
     async def _attempt(self, entry: Entry) -> Failure | None:
         try:

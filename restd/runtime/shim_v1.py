@@ -7,6 +7,7 @@ that instances on one host never meet. Source of the command line: runc(8).
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -22,6 +23,7 @@ from restd.lib.ids import is_id
 from restd.lib.processes import ENVIRONMENT, ProgramTimeout, run
 from restd.model.container import Container
 from restd.runtime.base import Handed, RuntimeFailure, Started
+from restd.runtime.cgroups import Cgroups
 from restd.runtime.nursery import Nursery
 from shim.protocol import PROCESS_FILE, ProcessSpec, encode
 
@@ -37,6 +39,7 @@ class ShimV1:
         self._config = config
         self._nursery = nursery
         self._programs: dict[str, str] = {}
+        self._cgroups = Cgroups()
 
     @property
     def configured(self) -> Mapping[str, Any]:
@@ -107,7 +110,7 @@ class ShimV1:
         await self._call(container.runtime, ["kill", *(["--all"] if everyone else []), container.id, str(signal)])
 
     async def clean_resource(self, container: Container) -> None:
-        """`RUNTIME delete --force`, which also ends what still runs in the container's cgroup."""
+        """`RUNTIME delete --force`; what it left of the cgroup, with the processes in it."""
         await self.delete(container.runtime, container.id)
 
     async def delete(self, runtime: str, container_id: str) -> None:
@@ -117,6 +120,15 @@ class ShimV1:
         except RuntimeFailure as failure:
             if failure.kind != "gone":
                 raise
+        cgroup = self._cgroup(container_id)
+        mark = f"{self._root(runtime)}/{container_id}"
+        if self._cgroups.folders(cgroup):
+            # runc has forgotten it by now: its folder stays as a mark, so that a daemon that comes later knows.
+            with contextlib.suppress(OSError):
+                os.makedirs(mark, 0o700, exist_ok=True)
+            await asyncio.to_thread(self._cgroups.remove, cgroup)
+        with contextlib.suppress(OSError):
+            os.rmdir(mark)
 
     def known(self) -> Iterator[tuple[str, str]]:
         """Runtime and id of every container that a runtime keeps state of."""
@@ -125,8 +137,13 @@ class ShimV1:
                 yield from ((runtime, name) for name in os.listdir(self._root(runtime)) if is_id(name))
 
     def keeps(self, container: Container) -> bool:
-        """Whether the runtime keeps state of this container. One stat(2)."""
-        return os.path.isdir(f"{self._root(container.runtime)}/{container.id}")
+        """Whether the runtime keeps state of this container, or a cgroup is left of it. A few stat(2)."""
+        if os.path.isdir(f"{self._root(container.runtime)}/{container.id}"):
+            return True
+        return bool(self._cgroups.folders(self._cgroup(container.id)))
+
+    def _cgroup(self, container_id: str) -> str:
+        return f"{self._config.cgroup_parent}/{container_id}"
 
     def _root(self, runtime: str) -> str:
         return f"{self._config.state}/runtime-root/{runtime}"

@@ -203,7 +203,8 @@ class ContainerRoutes:
         sizes = await self._containers.sizes(container)
         driver = self._containers.graph_driver(container)
         execs = self._containers.execs(container.id)
-        return json_reply(inspect_view(container, execs, driver, call.version, sizes))
+        leftovers = self._containers.leftovers(container.id)
+        return json_reply(inspect_view(container, execs, driver, call.version, sizes, leftovers))
 
     async def _top(self, call: Call) -> Outcome:
         top = await self._containers.top(call.name, call.query.text("ps_args"))

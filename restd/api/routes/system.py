@@ -91,7 +91,11 @@ class SystemRoutes:
             descriptors=len(os.listdir("/proc/self/fd")),
             time=now_ns(),
         )
-        return json_reply(info_view(engine.config, engine.host, figures, list(engine.images.problems)))
+        problems = [
+            *engine.images.problems,
+            *(f"cannot clean up {left.what} yet: {left.error}" for left in engine.containers.leftovers()),
+        ]
+        return json_reply(info_view(engine.config, engine.host, figures, problems))
 
     async def _events(self, call: Call) -> Outcome:
         query = call.query

@@ -7,6 +7,7 @@ from typing import Any
 
 from restd.api.versions import Version
 from restd.api.views.networks import container_networks, settings_view
+from restd.container.containers import Leftover
 from restd.lib.times import to_rfc3339
 from restd.model.container import Container, State, Status
 from restd.model.container import Mount as MountRequest
@@ -22,8 +23,12 @@ def inspect_view(
     graph_driver: dict[str, Any],
     version: Version,
     sizes: tuple[int, int] | None = None,
+    leftovers: Sequence[Leftover] = (),
 ) -> dict[str, Any]:
-    """The answer of `GET /containers/ID/json`; `sizes` (SizeRw, SizeRootFs) only if they were asked for."""
+    """The answer of `GET /containers/ID/json`; `sizes` (SizeRw, SizeRootFs) only if they were asked for.
+
+    `Leftovers`, which Docker doesn't have, is there only while something of the last run can't be cleaned up.
+    """
     directory = container.directory
     view: dict[str, Any] = {
         "Id": container.id,
@@ -52,7 +57,20 @@ def inspect_view(
     view["Mounts"] = mount_views(container)
     view["Config"] = to_docker(container.config)
     view["NetworkSettings"] = settings_view(container, version)
+    if leftovers:
+        view["Leftovers"] = [leftover_view(left) for left in leftovers]
     return view
+
+
+def leftover_view(left: Leftover) -> dict[str, Any]:
+    """What is being tried again, why, since when, and when next."""
+    return {
+        "What": left.what,
+        "Error": left.error,
+        "Since": to_rfc3339(left.since),
+        "Attempts": left.attempts,
+        "NextAttempt": to_rfc3339(left.next_at),
+    }
 
 
 def host_config_view(container: Container, version: Version) -> dict[str, Any]:

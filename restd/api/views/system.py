@@ -66,7 +66,7 @@ def engine_id(config: Config, host: Host) -> str:
 
 
 def info_view(config: Config, host: Host, figures: Figures, problems: list[str]) -> dict[str, Any]:
-    """`/info`. `problems`: what the image store could not read, shown among the warnings."""
+    """`/info`. `problems`: what could not be read or cleaned up, shown among the warnings."""
     groups = host.cgroups
     return {
         "ID": engine_id(config, host),

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from restd.api.engine import Engine
 from restd.api.rendered import Rendered, era
+from restd.container.containers import Leftover
 from restd.errors import NotFound
 from restd.model.container import Config, Container, HostConfig, State, Status
 from restd.model.image import Image
@@ -38,6 +39,10 @@ class Rooms:
         self.running_execs: list[str] = []
         self.means: dict[str, str] = {"busybox": IMAGE_ID}
         self.asked = 0
+        self.left: tuple[Leftover, ...] = ()
+
+    def leftovers(self, container_id: str) -> tuple[Leftover, ...]:
+        return self.left
 
     def execs(self, container_id: str) -> list[str]:
         return list(self.running_execs)
@@ -121,3 +126,14 @@ def test_old_bytes_are_let_go() -> None:
 
 def test_an_empty_list_is_a_list() -> None:
     assert rendered(Rooms()).list([], (1, 50)).body == b"[]\n"
+
+
+def test_what_a_container_left_behind_is_shown_while_it_is_there() -> None:
+    rooms = Rooms()
+    subject, container = rendered(rooms), make()
+    assert b"Leftovers" not in subject.inspect(container, (1, 50)).body
+    rooms.left = (Leftover("mounts", container.id, "busy", 1, 2, 3),)
+    shown = json.loads(subject.inspect(container, (1, 50)).body)["Leftovers"]
+    assert [(left["What"], left["Error"], left["Attempts"]) for left in shown] == [("mounts", "busy", 2)]
+    rooms.left = ()
+    assert b"Leftovers" not in subject.inspect(container, (1, 50)).body

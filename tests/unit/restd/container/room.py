@@ -224,7 +224,7 @@ class Room:
         self.announcer = Announcer(self.events)
         self.hangups = HangupWatch(self.tasks)
         self.collector = Collector(self.chores, first_pause=0.005)
-        self.remover = Remover(self.registry, self.records, self.images, self.announcer, self.chores)
+        self.remover = Remover(self.registry, self.records, self.images, self.announcer, self.collector, self.chores)
         self.exits = Exits(
             self.records,
             self.images,

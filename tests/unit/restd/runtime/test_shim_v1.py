@@ -11,6 +11,7 @@ from restd.config import Config, RuntimeConfig
 from restd.errors import SystemFailure
 from restd.runtime import shim_v1
 from restd.runtime.base import Handed, RuntimeFailure
+from restd.runtime.cgroups import Cgroups
 from restd.runtime.nursery import Nursery
 from restd.runtime.shim_v1 import ShimV1, error_text, is_gone
 from shim.protocol import Born, ProcessSpec
@@ -166,3 +167,34 @@ def test_a_missing_shim_is_not_a_runtimes_failure(tmp_path: Path) -> None:
     box = container(runtime="mine", directory=str(tmp_path), run_directory=str(tmp_path / "run"))
     with pytest.raises(SystemFailure):
         asyncio.run(ops(tmp_path, "", Dead()).create(box, {}, ProcessSpec(ID, [], ""), Handed()))
+
+
+def test_a_cgroup_that_the_runtime_left_is_removed_and_marked_until_it_is(tmp_path: Path) -> None:
+    made = ops(tmp_path, "")
+    cgroups = FakeCgroups()
+    made._cgroups = cast(Cgroups, cgroups)
+    asyncio.run(made.clean_resource(BOX))
+    assert not made.keeps(BOX) and cgroups.removed == []
+    cgroups.there, cgroups.busy = True, True
+    with pytest.raises(RuntimeFailure, match="busy"):
+        asyncio.run(made.clean_resource(BOX))
+    cgroups.there = False
+    assert made.keeps(BOX) and ("mine", ID) in list(made.known())
+    cgroups.there, cgroups.busy = True, False
+    asyncio.run(made.clean_resource(BOX))
+    cgroups.there = False
+    assert cgroups.removed == [f"/isulad/{ID}"] and not made.keeps(BOX)
+
+
+class FakeCgroups:
+    def __init__(self) -> None:
+        self.there = self.busy = False
+        self.removed: list[str] = []
+
+    def folders(self, path: str) -> list[str]:
+        return ["folder"] if self.there else []
+
+    def remove(self, path: str) -> None:
+        if self.busy:
+            raise RuntimeFailure("the cgroup is busy")
+        self.removed.append(path)
