@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
+import contextlib
 import logging
-import os
 import socket
-from collections.abc import Sequence
-
-from aiohttp import web
+from collections.abc import Callable, Sequence
 
 from restd.api.engine import Engine
-from restd.api.hijack import DockerRunner
+from restd.api.runner import DockerRunner
 from restd.api.server import make_runner
 from restd.config import Config
 from restd.container.containers import Containers
@@ -22,77 +19,91 @@ from restd.image.store import ImageStore
 from restd.journal import Journal
 from restd.lib.host import read_host
 from restd.lib.tasks import TaskGroup
+from restd.succession import Inherited, Succession, Successor
 
 log = logging.getLogger(__name__)
 
-LOCK_FILE = "daemon.lock"
-LOCK_SECONDS = 60.0
-LISTEN_BACKLOG = 2048
+QUIET_SECONDS = 1.0
+"""How long clients wait for others' requests before a worker goes; what takes longer is waited for while serving on."""
+PARTING_SECONDS = 1.0
+CUT_OFF_SECONDS = 1.0
 
 
 class Application:
-    """One engine in one process, from the lock on the state folder to the listening sockets."""
+    """One engine in one process: `prepare`, then `start`; in the end `hand_over` or nothing, then `stop`."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._lock = -1
         self._events = Events()
         self._journal = Journal(config.state)
-        self._containers: Containers | None = None
-        self._images: ImageStore | None = None
+        self._succession = Succession(config.state)
+        host = read_host()
+        self._images = ImageStore(config.graph, self._events, registries=_registries(config))
+        self._containers = Containers(config, host, self._events, self._images)
+        self._engine = Engine(config, host, self._events, self._images, self._containers)
         self._runner: DockerRunner | None = None
 
-    async def start(self, sockets: Sequence[socket.socket]) -> None:
-        """Take the lock, restore what was, then answer on `sockets`; clients wait in their backlog meanwhile."""
-        config = self._config
-        logging.getLogger().setLevel(config.log_level.upper())
-        self._lock = await self._take_lock(os.path.join(config.state, LOCK_FILE))
-        self._events.resume(self._journal.open(), self._journal.append)
-        host = read_host()
-        self._images = images = ImageStore(config.graph, self._events, registries=_registries(config))
-        await images.open()
-        self._containers = containers = Containers(config, host, self._events, images)
-        await containers.open()
-        self._runner = runner = make_runner(Engine(config, host, self._events, images, containers))
+    async def start(self, sockets: Sequence[socket.socket], asked: Callable[[Successor], None]) -> None:
+        """Take the state over, restore what was, then answer on `sockets`; clients wait in their backlog meanwhile.
+
+        What needs no state is done before: another worker may be serving until then. `asked`: see `Succession.listen`.
+        """
+        logging.getLogger().setLevel(self._config.log_level.upper())
+        await self._containers.prepare()
+        self._runner = runner = make_runner(self._engine)
         await runner.setup()
-        for listener in sockets:
-            await web.SockSite(runner, listener, backlog=LISTEN_BACKLOG).start()
+        inherited = await self._succession.take()
+        self._succession.listen(asked)
+        self._events.resume(self._journal.open(), self._journal.append)
+        await self._images.open()
+        await self._containers.open()
+        await self._adopt(runner, inherited)
+        await runner.listen(sockets)
+
+    @staticmethod
+    async def _adopt(runner: DockerRunner, inherited: list[Inherited]) -> None:
+        for client in inherited:
+            try:
+                await runner.adopt(client.descriptor, client.data)
+            except OSError as error:
+                log.warning("a client's connection could not be taken over: %s", error)
+
+    async def hand_over(self, successor: Successor, seconds: float) -> bool:
+        """Give the idle clients to the next worker; the caller stops this one then. False if the next one has ended.
+
+        The moment is chosen: while requests are in progress that take long, all clients are served, for `seconds` at
+        most; then they are cut off by the stop.
+        """
+        assert self._runner is not None
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while not await self._runner.quiesce(QUIET_SECONDS) and loop.time() < deadline:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(deadline):
+                    await self._runner.resume()
+        if successor.gone:
+            await self._runner.resume()
+            return False
+        await self._runner.hand_over(successor.give, PARTING_SECONDS)
+        return True
 
     async def stop(self, seconds: float) -> None:
-        """End streams, let short requests finish within `seconds`, let go of the state. Shims go on by themselves."""
+        """End streams, let requests finish within `seconds`, let go of the state. Shims go on by themselves."""
         self._events.close()
-        if self._runner is not None:
+        if self._runner is not None and self._runner.server is not None:
             await self._runner.stop_listening()
+            await self._runner.hear_out()
             tasks = TaskGroup("stop")
             ending = tasks.start(self._runner.cleanup(), "connections")
             done, _ = await asyncio.wait([ending], timeout=seconds)
             if not done:
                 log.warning("cut off after %.0f s: %s", seconds, ", ".join(self._runner.unfinished()))
+                await self._runner.cut_off(CUT_OFF_SECONDS)
             await tasks.close()
-        if self._containers is not None:
-            await self._containers.close()
-        if self._images is not None:
-            await self._images.close()
+        await self._containers.close()
+        await self._images.close()
         self._journal.close()
-        if self._lock >= 0:
-            os.close(self._lock)
-
-    @staticmethod
-    async def _take_lock(path: str) -> int:
-        """The exclusive lock on the state: at most one worker has it. The old worker of a reload may still stop."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = asyncio.get_running_loop().time() + LOCK_SECONDS
-        pause = 0.001
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return descriptor
-            except BlockingIOError:
-                if asyncio.get_running_loop().time() > deadline:
-                    os.close(descriptor)
-                    raise RuntimeError(f"{path} is locked by another daemon that uses the same state folder") from None
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 0.05)
+        await self._succession.release()
 
 
 def _registries(config: Config) -> RegistrySettings:

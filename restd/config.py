@@ -17,6 +17,7 @@ from typing import Any
 
 CONFIG_FILE = "/etc/isulad/daemon.json"
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+_FILE_LIMIT = 1 << 20
 _UNIX_PATH_LIMIT = 107
 _CGROUP_PARENT = re.compile(r"/?[A-Za-z0-9_.:@-]+(/[A-Za-z0-9_.:@-]+)*")
 
@@ -87,11 +88,13 @@ class Config:
     cni_conf_dir: str = "/etc/cni/net.d"
 
 
-def load(arguments: Sequence[str] | None = None) -> Config:
-    """The configuration from the command line `arguments` (default: the process's own) and the file they name."""
+def load(arguments: Sequence[str] | None = None, content: bytes | None = None) -> Config:
+    """The configuration from the command line `arguments` (default: the process's own) and the file they name.
+
+    `content`: what was in that file when it was read (`read_file`).
+    """
     flags = parser().parse_args(arguments)
-    explicit = flags.config_file is not None
-    values = _read(flags.config_file or CONFIG_FILE, required=explicit)
+    values = _parse(flags.config_file or CONFIG_FILE, read_file(arguments) if content is None else content)
     for key in ("graph", "state", "group", "default-runtime", "log-level", "cgroup-parent", "pidfile"):
         given = getattr(flags, key.replace("-", "_"))
         if given is not None:
@@ -120,20 +123,26 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def _read(path: str, *, required: bool) -> dict[str, Any]:
+def read_file(arguments: Sequence[str] | None = None) -> bytes:
+    """The text of daemon.json; ConfigError if it can't be read, or is not there although a flag names it."""
+    named = parser().parse_args(arguments).config_file
+    path = named or CONFIG_FILE
     try:
         with open(path, "rb") as file:
-            text = file.read(1 << 20)
+            return file.read(_FILE_LIMIT)
     except FileNotFoundError:
-        if required:
+        if named is not None:
             raise ConfigError(f"{path}: no such file") from None
-        return {}
+        return b""
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-    if not text.strip():
+
+
+def _parse(path: str, content: bytes) -> dict[str, Any]:
+    if not content.strip():
         return {}
     try:
-        values = json.loads(text)
+        values = json.loads(content)
     except ValueError as error:
         raise ConfigError(f"{path}: not JSON: {error}") from error
     if not isinstance(values, dict):

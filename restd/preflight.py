@@ -38,7 +38,8 @@ def check(config: Config) -> None:
         deadline = time.monotonic() + ENDING_SECONDS
         for host in config.hosts:
             _free_socket(host.removeprefix("unix://"), deadline)
-    _runtime(config)
+    _pidfile(config.pidfile)
+    check_runtime(config)
 
 
 def _sockets_are_inherited() -> bool:
@@ -89,7 +90,13 @@ def _is_free(path: str) -> bool:
     return False
 
 
-def _runtime(config: Config) -> None:
+def _pidfile(path: str) -> None:
+    if path and not os.path.isdir(os.path.dirname(path)):
+        raise StartError(f"pidfile {path} can't be written: there is no folder {os.path.dirname(path)}")
+
+
+def check_runtime(config: Config) -> None:
+    """Raise StartError if the default runtime is not there."""
     name = config.default_runtime
     path = config.runtimes[name].path if name in config.runtimes else name
     if name.startswith("io.containerd.") or name == "lcr":

@@ -1,68 +1,100 @@
-"""What the worker process does: the engine on an asyncio loop, until told to stop."""
+"""What the worker process does: the engine on an asyncio loop, until told to stop or replaced."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
-import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from restd import systemd
 from restd.app import Application
-from restd.config import Config
+from restd.config import Config, ConfigError, load
 from restd.lib.memory import one_arena, settle
+from restd.lib.processes import parent_of
 from restd.lib.tasks import TaskGroup
+from restd.preflight import StartError, check_runtime
+from restd.reload import keep_fixed
+from restd.succession import StateTaken, Successor
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 1.0
+AFTERMATH_SECONDS = 1.0
+"""How long a worker that has been replaced waits for requests that it could not wait for before."""
 
 
-async def serve(
-    config: Config,
-    sockets: Sequence[socket.socket],
-    master: int,
-    stop_seconds: float,
-    beat: Callable[[], None],
-    ready: Callable[[], None],
-) -> None:
-    """Build the engine, call `ready` once it answers on `sockets`, stop it on TERM, INT or QUIT, or without a master.
+def run(orders: Mapping[str, Any]) -> bool:
+    """Serve as `orders` say (see `restd.worker`). False, with the reason in the log, if it did not come to that."""
+    try:
+        config, refusals = keep_fixed(load(orders["arguments"], orders["file"]), orders["kept"])
+        if orders.get("reload"):
+            check_runtime(config)
+    except (ConfigError, StartError) as error:
+        log.error("the configuration can't be used: %s", error)
+        return False
+    for refusal in refusals:
+        log.error("configuration: %s", refusal)
+    try:
+        asyncio.run(serve(config, orders))
+    except StateTaken as error:
+        log.critical("%s", error)
+        return False
+    return True
 
-    `beat` is called every second, to show that the loop turns; `master` is the pid of the parent.
-    """
+
+async def serve(config: Config, orders: Mapping[str, Any]) -> None:
+    """Build the engine, answer, and go: on TERM, INT or QUIT, without a master, or when a successor has taken over."""
     one_arena()
-    for listener in sockets:
+    for listener in orders["sockets"]:
         # gunicorn lets its children inherit them, for a new master; ours would answer clients with silence.
         listener.set_inheritable(False)
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-        loop.add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     tasks = TaskGroup("worker")
-    tasks.start(_beat(beat), "heartbeat")
-    _end_with(master, stop)
+    tasks.start(_beat(orders["beat"]), "heartbeat")
+    _end_with(orders["master"], stop)
+    successors: asyncio.Queue[Successor] = asyncio.Queue()
     application = Application(config)
+    successor: Successor | None = None
     try:
-        starting = tasks.start(application.start(sockets), "start")
+        starting = tasks.start(application.start(orders["sockets"], successors.put_nowait), "start")
         stopping = tasks.start(stop.wait(), "stop")
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            ready()
+            orders["ready"]()
             settle()
-            notify(f"READY=1\nMAINPID={master}\n")
-            await stopping
+            _tell(orders["master"], orders.get("predecessor", 0))
+            replacing = tasks.start(_replaced(application, successors, config.shutdown_timeout), "replacement")
+            await asyncio.wait({replacing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            successor = replacing.result() if replacing.done() else None
+            replacing.cancel()
     finally:
-        await application.stop(stop_seconds)
+        await application.stop(AFTERMATH_SECONDS if successor else config.shutdown_timeout * 0.9)
+        if successor is not None:
+            successor.close()
         await tasks.close()
 
 
+async def _replaced(application: Application, successors: asyncio.Queue[Successor], seconds: float) -> Successor:
+    """The successor that has our clients now."""
+    while True:
+        successor = await successors.get()
+        if await application.hand_over(successor, seconds):
+            return successor
+        successor.close()
+
+
 async def _beat(beat: Callable[[], None]) -> None:
+    watched = systemd.watched()
     while True:
         beat()
+        if watched:
+            systemd.notify(WATCHDOG=1)
         await asyncio.sleep(HEARTBEAT_SECONDS)
 
 
@@ -82,12 +114,8 @@ def _end_with(master: int, stop: asyncio.Event) -> None:
         gone()
 
 
-def notify(state: str) -> None:
-    """Tell systemd, if it started the daemon (sd_notify(3))."""
-    address = os.environ.get("ISULA_NOTIFY_SOCKET", "")
-    if not address:
-        return
-    target: Any = "\0" + address[1:] if address.startswith("@") else address
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
-        connection.connect(target)
-        connection.sendall(state.encode())
+def _tell(master: int, predecessor: int) -> None:
+    """Tell who waits for this worker to serve: systemd, and the master that ours replaces."""
+    systemd.notify(READY=1, MAINPID=master, STATUS="Serving")
+    if predecessor and parent_of(master) == predecessor:
+        os.kill(predecessor, signal.SIGUSR1)

@@ -14,10 +14,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests import leftovers
+from tests.adopted import Adopted
 from tests.calls import Calls, Refused
 from tests.waiting import wait_until
 
@@ -43,8 +44,9 @@ class Engine(Calls):
         self.config_file = f"{self.place}/daemon.json"
         self.log_file = f"{self.place}/log"
         super().__init__(f"{self.place}/e.sock")
+        self.directory = REPOSITORY
         self.settings = {**self.base_settings(), **(settings or {})}
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Adopted | None = None
 
     def base_settings(self) -> dict[str, Any]:
         """What daemon.json needs for an engine apart."""
@@ -69,15 +71,15 @@ class Engine(Calls):
     def spawn(self) -> subprocess.Popen[bytes]:
         """Start the daemon's process; it need not answer yet."""
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen(
+            self.process = process = subprocess.Popen(
                 ["nsenter", f"--net={leftovers.NETNS}/{self.name}", *self.command()],
-                cwd=REPOSITORY,
+                cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        return self.process
+        return process
 
     def start_daemon(self) -> None:
         """Start the daemon and wait until it answers; EngineDied with its log if it does not."""
@@ -175,14 +177,15 @@ class Isula(Engine):
     """The engine of this repository."""
 
     kind = "isula"
+    program: Sequence[str] = (sys.executable, "-m", "restd")
 
     def base_settings(self) -> dict[str, Any]:
         return {"cgroup-parent": f"/{self.name}"}
 
     def command(self) -> list[str]:
         return [
-            sys.executable,
-            *("-m", "restd", "--root", self.root_dir, "--state", self.state_dir),
+            *self.program,
+            *("--root", self.root_dir, "--state", self.state_dir),
             *("--host", f"unix://{self.socket_path}", "--config-file", self.config_file),
         ]
 
@@ -191,6 +194,43 @@ class Isula(Engine):
         kill_all(tree(self.process.pid))
         self.process.wait()
         self.process = None
+
+    def workers(self) -> list[int]:
+        """The master's workers: one, but for the time of a reload."""
+        assert self.process is not None
+        master = self.process.pid
+        return [pid for pid in tree(master)[1:] if _parent(pid) == master and self._is_ours(pid)]
+
+    def reload(self) -> int:
+        """SIGHUP, and wait until a new worker is alone; returns its process id."""
+        assert self.process is not None
+        before = self.workers()
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.workers() and not set(before) & set(self.workers()), START_LIMIT, "a new worker")
+        return self.workers()[0]
+
+    def upgrade(self) -> int:
+        """SIGUSR2, and wait until a new master has replaced the old one; returns its process id."""
+        old = self.process
+        assert old is not None
+        old.send_signal(signal.SIGUSR2)
+        try:
+            old.wait(START_LIMIT)
+        except subprocess.TimeoutExpired:
+            raise EngineDied(f"no new master within {START_LIMIT:g} s\n{self.log_tail()}") from None
+        return self.find_master()
+
+    def find_master(self) -> int:
+        """The master of this engine, after the process that was it has ended."""
+        same = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if self._is_ours(pid)]
+        (master,) = (pid for pid in same if _parent(pid) not in same)
+        self.process = Adopted(master)
+        return master
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether a process is a master or a worker: by the command line, which names our daemon.json."""
+        words = _command(pid).split(b"\0")
+        return os.fsencode(self.config_file) in words and any(b"restd" in word for word in words[:3])
 
 
 class Dockerd(Engine):
@@ -231,6 +271,18 @@ class Dockerd(Engine):
 
 
 KINDS: dict[str, type[Engine]] = {kind.kind: kind for kind in (Isula, Dockerd)}
+
+
+def _command(pid: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return leftovers.read(f"/proc/{pid}/cmdline")
+    return b""
+
+
+def _parent(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(leftovers.read(f"/proc/{pid}/stat").rsplit(b")", 1)[1].split()[1])
+    return 0
 
 
 def run(*command: str) -> None:

@@ -145,12 +145,15 @@ class Call(Glance):
             raise InvalidParameter("the connection can't be taken over: the request's framing is ambiguous")
         return self._lent
 
-    def stream(self, content_type: str, headers: Mapping[str, str] | None = None) -> Stream:
-        """Begin an answer in parts: its head is written at once. A client that leaves cancels the handler."""
+    def stream(self, content_type: str, headers: Mapping[str, str] | None = None, *, endless: bool = False) -> Stream:
+        """Begin an answer in parts: its head is written at once. A client that leaves cancels the handler.
+
+        `endless`: a stop of the daemon ends it properly, instead of waiting for it.
+        """
         self._continue()
         chunked = self._request.version >= (1, 1)
         head = wire.stream_head(200, content_type, chunked=chunked, headers=headers)
-        self.opened = Stream(self.protocol, head, chunked=chunked, keep_alive=self._request.keep_alive)
+        self.opened = Stream(self.protocol, head, chunked=chunked, keep_alive=self._request.keep_alive, endless=endless)
         return self.opened
 
     def _continue(self) -> None:

@@ -21,9 +21,9 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -31,13 +31,11 @@ from aiohttp.web_request import BaseRequest
 
 from restd.api.framing import HEAD_LIMIT, ChunkScanner, LengthScanner, head_end, read_head
 from restd.api.hangups import HangupWatch, peer_left
-from restd.api.responses import Answer, Gone, Lent, Stream
+from restd.api.responses import Answer, Lent
 from restd.model.connection import Borrowed
 
 log = logging.getLogger(__name__)
 
-FIRST_WORDS_SECONDS = 0.5
-"""How long a daemon that stops waits for the first request of those who have just connected."""
 EARLY_LIMIT = 256 << 10
 """Bytes kept behind a request that may take the connection over; then the socket is not read."""
 _NEVER = 365 * 86400.0
@@ -49,83 +47,15 @@ _HEAD_SECONDS = 300.0
 _HEADER_COUNT_LIMIT = 1000
 _STREAM_BUFFER = 256 << 10
 
-Respond = Callable[[BaseRequest], Awaitable[Answer | Stream | Gone]]
-Instant = Callable[[bytes], bytes | None]
-Failure = Callable[[int, str], bytes]
 
+class Door(Protocol):
+    """The server that a connection belongs to."""
 
-class DockerServer(web.Server):
-    """Makes a `DockerProtocol` for each connection, and ends streams when the daemon stops."""
-
-    def __init__(self, respond: Respond, instant: Instant, failure: Failure) -> None:
-        super().__init__(cast(Any, respond))
-        self.instant = instant
-        self.failure = failure
-        self.hangups = HangupWatch(self._loop)
-        self.streams: set[DockerProtocol] = set()
-        self.stopping = False
-
-    def __call__(self) -> RequestHandler:
-        """The protocol of a new connection."""
-        return DockerProtocol(self, self._loop)
-
-    def end_streams(self) -> None:
-        """Let every open stream end properly: its task is cancelled, the last chunk is still written."""
-        self.stopping = True
-        for protocol in list(self.streams):
-            protocol.cancel_stream()
-
-    async def hear_out(self) -> None:
-        """Wait, FIRST_WORDS_SECONDS at most, for those who have connected and not said anything yet.
-
-        They came just before the daemon stopped to accept: their first request is answered, not cut off.
-        """
-        deadline = self._loop.time() + FIRST_WORDS_SECONDS
-        while self._loop.time() < deadline and any(  # noqa: ASYNC110 - a few looks, and only when the daemon stops
-            isinstance(one, DockerProtocol) and one.fresh for one in self.connections
-        ):
-            await asyncio.sleep(0.005)
-
-    def unfinished(self) -> list[str]:
-        """Method and path of the requests that are being answered."""
-        requests = (one._current_request for one in self.connections)
-        return sorted(f"{request.method} {request.path}" for request in requests if request is not None)
-
-    async def shutdown(self, timeout: float | None = None) -> None:
-        """Stop all connections."""
-        await super().shutdown(timeout)
-        self.hangups.close()
-
-
-class DockerRunner(web.AppRunner):
-    """An `AppRunner` whose server is ours. The application serves for its start and stop signals alone."""
-
-    __slots__ = ("_make",)
-
-    def __init__(self, make: Callable[[], DockerServer]) -> None:
-        super().__init__(web.Application(), access_log=None, handle_signals=False)
-        self._make = make
-
-    async def _make_server(self) -> web.Server:
-        await super()._make_server()
-        return self._make()
-
-    async def stop_listening(self) -> None:
-        """Accept nobody any more, and hear out those who have just come. `cleanup` would close them at once."""
-        for site in list(self.sites):
-            await site.stop()
-        if isinstance(self._server, DockerServer):
-            await self._server.hear_out()
-
-    def unfinished(self) -> list[str]:
-        """Method and path of the requests that are being answered."""
-        return self._server.unfinished() if isinstance(self._server, DockerServer) else []
-
-    async def shutdown(self) -> None:
-        """Called between the last accept and the wait for handlers."""
-        if isinstance(self._server, DockerServer):
-            self._server.end_streams()
-        await super().shutdown()
+    instant: Callable[[bytes], bytes | None]
+    failure: Callable[[int, str], bytes]
+    hangups: HangupWatch
+    endless: set[DockerProtocol]
+    quiet: bool
 
 
 class DockerProtocol(RequestHandler):
@@ -142,15 +72,17 @@ class DockerProtocol(RequestHandler):
         "_lent",
         "_opaque",
         "_partial",
+        "_put_off",
         "_stream_task",
         "_takes_over",
         "_upgrade",
         "_watched",
+        "number",
     )
 
-    def __init__(self, door: DockerServer, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, door: Door, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
-            door,
+            cast(Any, door),
             loop=loop,
             keepalive_timeout=_NEVER,
             tcp_keepalive=False,
@@ -174,7 +106,9 @@ class DockerProtocol(RequestHandler):
         self._fed = False  # a request has come
         self._ended = False  # the client has shut down its sending side
         self._watched = -1
+        self._put_off = False  # a request came that is not to be begun
         self._stream_task: asyncio.Task[Any] | None = None
+        self.number = 0  # of the request in progress, or the last one
 
     # What the door uses.
 
@@ -209,6 +143,7 @@ class DockerProtocol(RequestHandler):
 
     def begin(self) -> None:
         """A request is being answered; if the client sends no more, it is the last one."""
+        self.number += 1
         if self._ended and not self._messages:
             self._close = True
 
@@ -226,7 +161,8 @@ class DockerProtocol(RequestHandler):
         self._resume_transport_reading()
         if held:
             self._feed(bytes(held))
-        self.begin()
+        if self._ended and not self._messages:
+            self._close = True
 
     def borrow(self) -> Borrowed:
         """See `Lent.borrow`."""
@@ -250,18 +186,19 @@ class DockerProtocol(RequestHandler):
         if self.transport is not None:
             self.transport.abort()
 
-    def open_stream(self) -> None:
-        """From now on the present task is cancelled when the client leaves or the daemon stops."""
+    def open_stream(self, *, endless: bool) -> None:
+        """From now on the present task is cancelled when the client leaves; `endless`: also when the daemon stops."""
         if self.transport is None or self.lost:
             raise ConnectionResetError("the client has left")
         self.transport.set_write_buffer_limits(_STREAM_BUFFER)
         self._stream_task = asyncio.current_task()
-        self._door.streams.add(self)
+        if endless:
+            self._door.endless.add(self)
 
     def close_stream(self) -> None:
         """The stream is done."""
         self._stream_task = None
-        self._door.streams.discard(self)
+        self._door.endless.discard(self)
 
     def cancel_stream(self) -> None:
         """Cancel the task that writes the stream, if there is one."""
@@ -273,7 +210,69 @@ class DockerProtocol(RequestHandler):
         """Whether the client has left."""
         return self.transport is None or self.transport.is_closing()
 
+    # What the runner uses.
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing has come from the client yet."""
+        return self._fresh
+
+    @property
+    def request(self) -> str:
+        """Method and path of the request that is being answered; empty if there is none."""
+        request = self._current_request
+        return f"{request.method} {request.path}" if request is not None else ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is in progress, coming in, or its answer not yet with the client."""
+        return not self.lost and not (self._awaiting() and self._body is None and not self.waiting)
+
+    def resume(self) -> None:
+        """Begin the request that was put off."""
+        if self._put_off and self.transport is not None and not self.lost:
+            self._put_off = False
+            data = bytes(self._partial)
+            self._partial.clear()
+            self.transport.resume_reading()
+            self.data_received(data)
+
+    def part(self) -> Borrowed | None:
+        """A duplicate of the socket and what the client sent since its last answer; None if it is not the time."""
+        connection = self._socket()
+        if (
+            connection is None
+            or self._opaque
+            or self._ended
+            or self._held is not None
+            or self._body is not None
+            or not self._idle()
+            or self.waiting
+        ):
+            return None
+        return Borrowed(os.dup(connection.fileno()), bytes(self._partial))
+
+    def cut_off(self) -> asyncio.Task[None] | None:
+        """Close at once, and cancel the task that answers, which is returned."""
+        task = self._task_handler
+        self.abort()
+        if task is not None:
+            task.cancel()
+        return task
+
+    def expect(self, data: bytes) -> None:
+        """Before the connection is made: what its client has sent to another server."""
+        self._partial += data
+
     # What asyncio and aiohttp call.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there."""
+        super().connection_made(transport)
+        if self._partial:
+            data = bytes(self._partial)
+            self._partial.clear()
+            self.data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection is gone, ours or the client's doing."""
@@ -303,16 +302,17 @@ class DockerProtocol(RequestHandler):
         self._door.hangups.add(self._watched, self.abort)
         return True
 
-    @property
-    def fresh(self) -> bool:
-        """Whether nothing has come from the client yet."""
-        return self._fresh
-
     def data_received(self, data: bytes) -> None:
         """Bytes from the client, or none (aiohttp's own way to go on after a pause)."""
         self._fresh = False
         if not data or self._opaque:
             super().data_received(data)
+            return
+        if self._door.quiet and self._held is None and self._body is None and self._idle():
+            self._put_off = True
+            self._partial += data
+            if self.transport is not None:
+                self.transport.pause_reading()
             return
         if self._held is None and self._body is None and not self._partial and self._idle():
             answer = self._door.instant(data)

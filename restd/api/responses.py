@@ -43,13 +43,20 @@ class Answer:
 
 
 class Stream:
-    """A response in parts. Making it writes the head; while it is open, a client that leaves cancels its task."""
+    """A response in parts. Making it writes the head; while it is open, a client that leaves cancels its task.
 
-    def __init__(self, protocol: DockerProtocol, head: bytes, *, chunked: bool, keep_alive: bool) -> None:
+    `endless`: it goes on as long as the daemon does, whose stop is its proper end. Any other is cut off by a stop that
+    can't wait for it, so that nobody takes a part for the whole.
+    """
+
+    def __init__(
+        self, protocol: DockerProtocol, head: bytes, *, chunked: bool, keep_alive: bool, endless: bool = False
+    ) -> None:
         self._protocol = protocol
+        self.endless = endless
         self._chunked = chunked
         self.keep_alive = keep_alive and chunked
-        protocol.open_stream()
+        protocol.open_stream(endless=endless)
         protocol.write(head)
 
     async def write(self, data: bytes) -> None:

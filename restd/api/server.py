@@ -13,9 +13,10 @@ from restd.api import wire
 from restd.api.call import Call, Glance, Outcome, Reply, error_reply
 from restd.api.engine import Engine
 from restd.api.errors import INTERNAL_ERROR, PAGE_NOT_FOUND, status_of
-from restd.api.hijack import DockerProtocol, DockerRunner, DockerServer
+from restd.api.hijack import DockerProtocol
 from restd.api.responses import Answer, Gone, Stream
 from restd.api.routes import all_routes
+from restd.api.runner import DockerRunner, DockerServer
 from restd.api.table import Match, Table
 from restd.api.versions import check_served
 from restd.errors import EngineError
@@ -76,6 +77,9 @@ class Door:
                 return Gone()
             if call.opened is None:
                 raise
+            if not call.opened.endless:
+                call.opened.cut()
+                return Gone()
             return call.opened  # the daemon stops: the stream ends as if there were no more
         if call.given or protocol.lost:
             return Gone()

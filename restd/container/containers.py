@@ -54,7 +54,7 @@ __all__ = ["Containers", "Counts", "Created", "Leftover", "ListQuery"]
 
 
 class Containers:
-    """Build it, then `open()` before anything else; `close()` lets go of everything while the containers run on."""
+    """Build it, `prepare()`, then `open()` before anything else; `close()` lets go while the containers run on."""
 
     def __init__(self, config: Config, host: Host, events: Events, images: ImageStore) -> None:
         self._images = images
@@ -85,9 +85,12 @@ class Containers:
         """Exits and revivals need each other: this is where they meet."""
         self._revivals.schedule(entry)
 
+    async def prepare(self) -> None:
+        """What needs no state, and takes its time."""
+        await self._nursery.start()
+
     async def open(self) -> None:
         """Bring back what the disk knows, and compare it with what really runs."""
-        await self._nursery.start()
         await self._restorer.restore()
         self._execs.restore()
         self._revivals.open()

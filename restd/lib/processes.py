@@ -33,6 +33,15 @@ class Completed:
     stderr: bytes
 
 
+def parent_of(pid: int) -> int:
+    """The parent's process id; 0 if there is no such process. Source: proc_pid_stat(5)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read(4096).rpartition(b")")[2].split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
 async def run(
     arguments: Sequence[str],
     seconds: float,

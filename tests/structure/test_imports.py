@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # A room may import from rooms of a lower rank. Rooms of the same rank are peers and never meet.
 RANK = {
-    "__main__": 7,
+    "__main__": 8,
+    "master": 7,
+    "daemon": 6,
     "master_log": 6,
     "worker": 7,
     "serving": 6,
@@ -32,6 +34,9 @@ RANK = {
     "filters": 1,
     "config": 1,
     "preflight": 2,
+    "reload": 2,
+    "succession": 2,
+    "systemd": 1,
     "model": 0,
     "errors": 0,
     "lib": 0,

@@ -130,7 +130,7 @@ class StreamRoutes:
         if not asked.stdout and not asked.stderr:
             raise InvalidParameter("Bad parameters: you must choose at least one stream")
         log = await self._containers.logs(call.name, asked)
-        stream = call.stream(wire.logs_type(call.version, framed=log.framed))
+        stream = call.stream(wire.logs_type(call.version, framed=log.framed), endless=asked.follow)
         async for data in log:
             await stream.write(data)
         return stream

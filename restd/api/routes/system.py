@@ -106,7 +106,7 @@ class SystemRoutes:
         filters.check(EVENT_FILTERS)
         past = since or (0 if until and until <= now_ns() else None)
         with self._engine.events.subscribe(past) as subscription:
-            stream = call.stream(wire.JSON)
+            stream = call.stream(wire.JSON, endless=True)
             async for event in _until(subscription, until):
                 if wanted(event, filters):
                     await stream.write(dumps(event_view(event)) + b"\n")

@@ -3,8 +3,6 @@ import sys
 from pathlib import Path
 
 from restd import __version__
-from restd.__main__ import SOCKET_UMASK, Daemon
-from restd.config import Config
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -23,11 +21,3 @@ def test_a_bad_daemon_json_ends_the_start_with_the_key_and_the_reason(tmp_path: 
     assert done.returncode == 1
     assert "unknown key 'grap'" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_gunicorn_gets_one_worker_a_private_umask_and_no_control_socket() -> None:
-    daemon = Daemon(Config(hosts=("unix:///tmp/a.sock", "unix:///tmp/b.sock")))
-    assert daemon.cfg.workers == 1
-    assert daemon.cfg.umask == SOCKET_UMASK
-    assert daemon.cfg.control_socket_disable
-    assert daemon.cfg.bind == ["unix:/tmp/a.sock", "unix:/tmp/b.sock"]

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from restd.api.call import Call, Outcome
-from restd.api.hijack import DockerRunner, DockerServer
+from restd.api.runner import DockerRunner, DockerServer
 from restd.api.server import Door
 from restd.api.table import Instant, Route, Table
 

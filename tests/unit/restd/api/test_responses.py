@@ -22,8 +22,8 @@ class Protocol:
     async def drain(self) -> None:
         self.notes.append("drain")
 
-    def open_stream(self) -> None:
-        self.notes.append("open")
+    def open_stream(self, *, endless: bool) -> None:
+        self.notes.append("open endless" if endless else "open")
 
     def close_stream(self) -> None:
         self.notes.append("close")
@@ -73,6 +73,12 @@ def test_put_says_nothing_to_a_client_that_has_left() -> None:
     stream.put(b"ab")
     stream.cut()
     assert (protocol.written, protocol.notes) == (b"", ["open", "abort"])
+
+
+def test_a_stream_says_whether_it_would_ever_end() -> None:
+    protocol = Protocol()
+    assert Stream(cast(Any, protocol), b"", chunked=True, keep_alive=True, endless=True).endless
+    assert protocol.notes == ["open endless"]
 
 
 def test_a_lent_connection_remembers_its_release() -> None:
