@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 VERSION = 1
@@ -203,7 +203,7 @@ _T = TypeVar("_T")
 
 def encode(message: Any) -> bytes:
     """A dataclass of this module as one JSON line."""
-    return json.dumps(asdict(message), separators=(",", ":")).encode() + b"\n"
+    return json.dumps(message, default=vars, separators=(",", ":")).encode() + b"\n"
 
 
 def decode(kind: type[_T], data: bytes | dict[str, Any]) -> _T:
