@@ -45,7 +45,6 @@ class Shim:
         self._oom: oom.Watch | None = None
         self._oom_seen = False
         self._pid = 0
-        self._strangers: dict[int, int] = {}  # wait statuses of children whose part is not known yet
         self._ended: tuple[int | None, int] | None = None  # wait status (None: not known) and time of the process's end
         self._record: ExitRecord | None = None
         self._settled = False  # the waits have been answered: nothing more will begin
@@ -105,15 +104,12 @@ class Shim:
             self._stillborn(report.kind, report.message)
             return
         self._pid = report.pid
-        self._answer(protocol.born(report.pid, os.getpid(), report.shim_start))
+        at = time.time_ns() if self._spec.start or self._spec.exec_id else 0
+        self._answer(protocol.born(report.pid, os.getpid(), report.shim_start, at))
         if report.oom_file:
             with contextlib.suppress(OSError):  # it has ended already
                 self._oom = oom.Watch(self.loop, report.oom_file, report.unified, self._oom_noticed)
-        if self._pid in self._strangers:
-            self._exited(self._strangers[self._pid])
-        else:
-            self._watch_process()
-        self._strangers.clear()
+        self._watch_process()
 
     def _watch_process(self) -> None:
         """See to it that the process's end will be noticed: by SIGCHLD, or if it is not our child by its pidfd."""
@@ -218,20 +214,23 @@ class Shim:
     # -- the end -------------------------------------------------------------------------------------------------
 
     def _reap(self) -> None:
-        """Collect every child: who called the runtime, the process itself, and orphans that came to us."""
-        found: dict[int, int] = {}
+        """Collect every child: who called the runtime, the process itself, and orphans that came to us.
+
+        Who called the runtime comes first: it has to look at the process, which may have ended as fast as its runtime.
+        """
+        caller = self._creation.caller
+        if caller:
+            pid, status = os.waitpid(caller, os.WNOHANG)
+            if pid == 0:
+                return
+            self._creation.ended(status)
         with contextlib.suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     break
-                found[pid] = status
-        if not self._pid and self._record is None:
-            self._strangers |= found  # the process may end as fast as its runtime
-        if self._creation.caller in found:
-            self._creation.ended(found[self._creation.caller])
-        elif self._pid and self._pid in found:
-            self._exited(found[self._pid])
+                if pid == self._pid:
+                    self._exited(status)
 
     def _exited(self, status: int | None) -> None:
         """The process has ended; a grandchild may still hold its streams."""

@@ -49,7 +49,8 @@ def arguments(spec: ProcessSpec, state: str, pid: int) -> list[str]:
     console = ["--console-socket", f"/proc/{pid}/cwd/{CONSOLE_SOCKET}"] if spec.tty else []
     if spec.exec_id:
         return [*argv, "exec", "--process", f"{state}/{PROCESS_JSON}", "--detach", *pid_file, *console, spec.id]
-    return [*argv, "create", "--bundle", spec.bundle, *pid_file, *console, spec.id]
+    verb = ["run", "--detach"] if spec.start else ["create"]
+    return [*argv, *verb, "--bundle", spec.bundle, *pid_file, *console, spec.id]
 
 
 def process_document(spec: ProcessSpec) -> bytes:

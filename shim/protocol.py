@@ -73,13 +73,15 @@ class ProcessSpec:
     A container's shim runs `runtime + create --bundle BUNDLE --pid-file .. [--console-socket ..] ID`; an exec's shim
     (`exec_id` set) runs `runtime + exec --process .. --detach --pid-file .. [--console-socket ..] ID`, with `process`
     (an OCI `process` object) written to a file in the shim's folder. `runtime` is the program with its global
-    arguments (`--root`, and so on); the shim itself adds `--log FILE --log-format json`.
+    arguments (`--root`, and so on); the shim itself adds `--log FILE --log-format json`. With `start` it runs `run
+    --detach` in the place of `create`, which lets the container's process run as well: one program less.
     """
 
     id: str
     runtime: list[str]
     bundle: str
     exec_id: str = ""
+    start: bool = False
     process: dict[str, Any] | None = None
     tty: bool = False
     stdin: bool = False  # the container's stdin is open (OpenStdin; an exec's AttachStdin)
@@ -143,24 +145,27 @@ class Born:
     """The shim's one packet on the reply socket.
 
     `ok`: the runtime has created the container (or started the exec); `pid` is its first process, `shim_pid` the
-    shim with `shim_start` (clock ticks since boot). Else `message` is the runtime's own error text, without its
-    prefix of time and level, and `kind` says what a client should make of it: `not-found` (exit 127),
-    `not-executable` (126), `timeout`, or `runtime`. A shim that answers `ok=False` leaves no process and ends; for an
-    exec it first writes the text and CRLF to the attached client and an exit record with 127 or 126.
+    shim with `shim_start` (clock ticks since boot). `at`: if the process runs by now, a time (nanoseconds since the
+    epoch) before anything of its output was read; 0 if it waits to be started. Else `message` is the runtime's own
+    error text, without its prefix of time and level, and `kind` says what a client should make of it: `not-found`
+    (exit 127), `not-executable` (126), `timeout`, or `runtime`. A shim that answers `ok=False` leaves no process and
+    ends; for an exec it first writes the text and CRLF to the attached client and an exit record with 127 or 126.
     """
 
     ok: bool
     pid: int = 0
     shim_pid: int = 0
     shim_start: int = 0
+    at: int = 0
     kind: str = ""
     message: str = ""
     v: int = VERSION
 
 
-def born(pid: int, shim_pid: int, shim_start: int) -> bytes:
+def born(pid: int, shim_pid: int, shim_start: int, at: int) -> bytes:
     """The packet of a success, made without the general encoder: its memory would stay with the shim."""
-    return b'{"ok":true,"pid":%d,"shim_pid":%d,"shim_start":%d,"v":%d}\n' % (pid, shim_pid, shim_start, VERSION)
+    numbers = pid, shim_pid, shim_start, at, VERSION
+    return b'{"ok":true,"pid":%d,"shim_pid":%d,"shim_start":%d,"at":%d,"v":%d}\n' % numbers
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,14 @@ class Handed:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A process that a shim now owns: its pid, and the link to the shim."""
+    """A process that a shim now owns: its pid, and the link to the shim.
+
+    `at`: since when it runs (nanoseconds since the epoch), nothing that it wrote being older; 0: it waits for `start`.
+    """
 
     pid: int
     link: ShimLink
+    at: int = 0
 
 
 class RuntimeOps(Protocol):
@@ -51,8 +55,9 @@ class RuntimeOps(Protocol):
     ) -> Started:
         """Write the OCI `spec` into the bundle, bring a shim to life and let it create the container.
 
-        `process.runtime` and `process.bundle` are filled in here. RuntimeFailure if the runtime said no; SystemFailure
-        if there was no shim to ask it.
+        `process.runtime` and `process.bundle` are filled in here. With `process.start` the container's process may be
+        started too, if the runtime can do both at once: `Started.at` says so. RuntimeFailure if the runtime said no;
+        SystemFailure if there was no shim to ask it.
         """
 
     async def start(self, container: Container) -> None:

@@ -28,6 +28,8 @@ from restd.runtime.nursery import Nursery
 from shim.protocol import PROCESS_FILE, ProcessSpec, encode
 
 KNOWN = ("crun", "kata-runtime", "runc", "runsc")
+RUN = frozenset({"crun", "runc"})
+"""Runtimes whose `run --detach` is `create` and `start` in one. Programs that wrap another one look for `create`."""
 CALL_SECONDS = 30.0
 BUNDLE_FILE = "config.json"
 
@@ -91,7 +93,9 @@ class ShimV1:
         return await self._birth(container, f"{container.run_directory}/exec/{exec_id}", process, handed)
 
     async def _birth(self, container: Container, state: str, process: ProcessSpec, handed: Handed) -> Started:
-        process = replace(process, runtime=self.command(container.runtime), bundle=container.directory)
+        runtime = container.runtime
+        start = process.start and runtime in RUN and runtime not in self._config.runtimes
+        process = replace(process, runtime=self.command(runtime), bundle=container.directory, start=start)
         os.makedirs(state, 0o700, exist_ok=True)
         write_atomically(f"{state}/{PROCESS_FILE}", encode(process), durable=False)
         born, link = await self._nursery.birth(
@@ -99,7 +103,7 @@ class ShimV1:
         )
         if not born.ok:
             raise RuntimeFailure(born.message, born.kind or "runtime")
-        return Started(born.pid, link)
+        return Started(born.pid, link, born.at)
 
     async def start(self, container: Container) -> None:
         """`RUNTIME start`."""

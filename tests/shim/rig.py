@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import calendar
 import contextlib
 import functools
 import inspect
@@ -188,6 +189,12 @@ def messages_in(path: str) -> list[dict[str, str]]:
     """A file's JSON lines."""
     with open(path) as file:
         return [json.loads(line) for line in file]
+
+
+def logged_at(text: str) -> int:
+    """A message's time in nanoseconds since the epoch."""
+    moment, _, fraction = text.removesuffix("Z").partition(".")
+    return calendar.timegm(time.strptime(moment, "%Y-%m-%dT%H:%M:%S")) * 10**9 + int(fraction)
 
 
 def write_file(path: str, data: bytes) -> None:

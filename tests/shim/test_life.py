@@ -13,8 +13,8 @@ import pytest
 
 from restd.runtime.nursery import Nursery, ShimGone, ShimLink
 from shim import protocol
-from shim.protocol import Attach, News, ProcessSpec, Wait
-from tests.shim.rig import LIMIT, Rig, is_shim, scenario, until, write_file
+from shim.protocol import Attach, LogSpec, News, ProcessSpec, Wait
+from tests.shim.rig import LIMIT, Rig, is_shim, logged_at, scenario, until, write_file
 
 BOTH = Attach(stdout=True, stderr=True)
 RUNTIMES = pytest.mark.parametrize("runtime", ["runc", "crun"])
@@ -135,6 +135,35 @@ async def test_a_terminal_exec_works_in_a_folder_longer_than_a_socket_path(rig: 
     assert await asyncio.to_thread(peer.read_all) == b"20 90\r\n"
 
 
+@scenario
+@RUNTIMES
+@pytest.mark.parametrize("tty", [False, True], ids=["pipes", "terminal"])
+async def test_a_container_can_be_started_with_its_creation(rig: Rig, runtime: str, tty: bool) -> None:
+    peer = rig.peer(Attach(stdout=True, framed=False))
+    container = await rig.create(["sh", "-c", "echo x; exit 5"], attaches=[peer], tty=tty, start=True, log=LogSpec())
+    assert (await container.exited()).exit_code == 5
+    assert (await asyncio.to_thread(peer.read_all)).split() == [b"x"]
+    assert container.born is not None
+    assert 0 < container.born.at < logged_at(container.messages()[0]["time"])
+
+
+@scenario
+@RUNTIMES
+async def test_a_start_that_fails_leaves_nothing_for_the_runtime(rig: Rig, runtime: str) -> None:
+    container = await rig.create(["nope"], start=True, expect_failure=True)
+    assert container.born is not None
+    assert (container.born.kind, container.born.at) == ("not-found", 0)
+    assert os.listdir(f"{rig.folder}/runtime") == []
+
+
+@scenario
+async def test_lives_as_short_as_the_runtimes_are_seen_to_end(rig: Rig) -> None:
+    """A process that ends before its runtime is looked at by who called the runtime, before it is collected."""
+    for number in range(20):
+        container = await rig.create(["sh", "-c", f"exit {number}"], start=True, memory=16 << 20)
+        assert (await container.exited()).exit_code == number
+
+
 # -- ends --------------------------------------------------------------------------------------------------------------
 
 
@@ -244,6 +273,14 @@ async def test_an_out_of_memory_kill_is_told_and_recorded(rig: Rig) -> None:
     record = container.link.read_exit_record()
     assert record is not None
     assert record.oom
+
+
+@scenario
+async def test_an_out_of_memory_kill_right_after_the_start_is_recorded(rig: Rig) -> None:
+    for _ in range(5):
+        container = await rig.create(["sh", "-c", "x=x; while :; do x=$x$x; done"], memory=8 << 20, start=True)
+        record = await container.exited()
+        assert (record.exit_code, record.oom) == (137, True)
 
 
 @scenario

@@ -40,6 +40,8 @@ def test_create_and_exec_are_called_with_absolute_paths() -> None:
     assert create[create.index("create") :] == [
         "create", "--bundle", "/b", "--pid-file", "/s/pid", "--console-socket", "/proc/7/cwd/console.sock", "id",
     ]  # fmt: skip
+    started = process.arguments(ProcessSpec("id", ["runc"], "/b", start=True), "/s", 7)
+    assert started[started.index("run") :] == ["run", "--detach", "--bundle", "/b", "--pid-file", "/s/pid", "id"]
     run = process.arguments(ProcessSpec("id", ["runc"], "", exec_id="e"), "/s", 7)
     assert run[run.index("exec") :] == [
         "exec", "--process", "/s/exec-process.json", "--detach", "--pid-file", "/s/pid", "id",

@@ -115,6 +115,15 @@ def test_a_create_writes_the_bundle_and_asks_for_a_shim(tmp_path: Path) -> None:
     assert process["runtime"] == [str(tmp_path / "runtime"), "--custom", "--root", f"{tmp_path}/s/runtime-root/mine"]
 
 
+@pytest.mark.parametrize(("runtime", "at_once"), [("runc", True), ("crun", True), ("runsc", False), ("mine", False)])
+def test_only_runtimes_known_to_can_are_asked_to_start_as_well(tmp_path: Path, runtime: str, at_once: bool) -> None:
+    made = ops(tmp_path, "", Births(Born(True, pid=7, at=9)))
+    made._programs[runtime] = f"/bin/{runtime}"
+    box = container(runtime=runtime, directory=str(tmp_path), run_directory=str(tmp_path / "run"))
+    assert asyncio.run(made.create(box, {}, ProcessSpec(ID, [], "", start=True), Handed())).at == 9
+    assert json.loads((tmp_path / "run/process.json").read_text())["start"] is at_once
+
+
 def test_a_shim_that_says_no_is_the_runtimes_failure(tmp_path: Path) -> None:
     births = Births(Born(False, kind="not-found", message="no such program"))
     made = ops(tmp_path, "", births)
