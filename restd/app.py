@@ -19,6 +19,7 @@ from restd.image.store import ImageStore
 from restd.journal import Journal
 from restd.lib.host import read_host
 from restd.lib.tasks import TaskGroup
+from restd.network.networks import Networks
 from restd.succession import Inherited, Succession, Successor
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,8 @@ class Application:
         self._succession = Succession(config.state)
         host = read_host()
         self._images = ImageStore(config.graph, self._events, registries=_registries(config))
-        self._containers = Containers(config, host, self._events, self._images)
+        self._networks = Networks(config, self._events)
+        self._containers = Containers(config, host, self._events, self._images, self._networks)
         self._engine = Engine(config, host, self._events, self._images, self._containers)
         self._runner: DockerRunner | None = None
 
@@ -56,6 +58,7 @@ class Application:
         self._succession.listen(asked)
         self._events.resume(self._journal.open(), self._journal.append)
         await self._images.open()
+        await self._networks.open()
         await self._containers.open()
         await self._adopt(runner, inherited)
         await runner.listen(sockets)
@@ -101,6 +104,7 @@ class Application:
                 await self._runner.cut_off(CUT_OFF_SECONDS)
             await tasks.close()
         await self._containers.close()
+        await self._networks.close()
         await self._images.close()
         self._journal.close()
         await self._succession.release()

@@ -24,7 +24,7 @@ _INSPECTED = 256
 _LISTED = 4096
 _MARK = "\0status\0"
 _MARK_BYTES = dumps(_MARK)
-_ERAS: tuple[Version, ...] = ((1, 42), (1, 43), (1, 44), (1, 48))
+_ERAS: tuple[Version, ...] = ((1, 42), (1, 43), (1, 44), (1, 45), (1, 48))
 """API versions at which what is shown of a container changed."""
 
 

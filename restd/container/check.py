@@ -1,20 +1,19 @@
 """Whether a create request makes sense, in Docker's words and as far as it can be known before anything is made.
 
 Each function raises InvalidParameter for the first thing that is wrong. Limits are in `check_limits`, mounts in
-`check_mounts`; what a field's form must be is the door's business.
+`check_mounts`, networks in `check_network`; what a field's form must be is the door's business.
 """
 
 from __future__ import annotations
 
-import ipaddress
-
 from restd.container import restart_policy
 from restd.container.check_limits import check_limits
 from restd.container.check_mounts import check_mounts
+from restd.container.check_network import check_names, check_network_request
 from restd.container.log_options import check_log
 from restd.container.registry import Registry
 from restd.container.signals import parse_signal
-from restd.errors import Conflict, InvalidParameter, NotImplementedYet
+from restd.errors import Conflict, InvalidParameter
 from restd.lib.host import Host
 from restd.lib.ids import is_name
 from restd.model.container import Config, Container, CreateRequest, HostConfig, Status
@@ -48,17 +47,7 @@ def check_request(request: CreateRequest) -> None:
         raise InvalidParameter(f"logger: no log driver named '{host_config.log_config.type}' is registered")
     if host_config.auto_remove and not restart_policy.is_none(policy):
         raise InvalidParameter("can't create 'AutoRemove' container with restart policy")
-    if request.config.hostname and joined(host_config.network_mode):
-        raise InvalidParameter("conflicting options: hostname and the network mode")
-    if request.config.hostname and host_config.uts_mode == "host":
-        raise InvalidParameter("conflicting options: hostname and the UTS mode")
-    if joined(host_config.network_mode):
-        for value, words in (
-            (host_config.dns, "dns and the network mode"),
-            (host_config.extra_hosts, "custom host-to-IP mapping and the network mode"),
-        ):
-            if value:
-                raise InvalidParameter(f"conflicting options: {words}")
+    check_network_request(request)
 
 
 def check_container(config: Config, host_config: HostConfig, host: Host) -> None:
@@ -80,30 +69,7 @@ def check_container(config: Config, host_config: HostConfig, host: Host) -> None
     )
     if not host_config.privileged:
         devices.devices(host_config)
-    _check_names(host_config)
-
-
-def _check_names(host_config: HostConfig) -> None:
-    """Name servers and host names: they become lines of files."""
-    for entry in host_config.extra_hosts or ():
-        name, _, address = entry.partition(":")
-        if not name or not address or len(entry.split()) != 1:
-            raise InvalidParameter(f"bad format for add-host: {entry!r}")
-        if address == "host-gateway":
-            raise NotImplementedYet("HostConfig.ExtraHosts with host-gateway is not supported yet")
-        _check_address(address.removeprefix("[").removesuffix("]"), f"invalid IP address in add-host: {entry!r}")
-    for entry in host_config.dns or ():
-        _check_address(entry, f"bad nameserver address: {entry}")
-    for entry in (*(host_config.dns_search or ()), *(host_config.dns_options or ())):
-        if len(entry.split()) != 1:
-            raise InvalidParameter(f"invalid DNS search domain or option: {entry!r}")
-
-
-def _check_address(text: str, message: str) -> None:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError as error:
-        raise InvalidParameter(message) from error
+    check_names(host_config)
 
 
 def _check_config(config: Config) -> None:

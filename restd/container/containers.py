@@ -12,6 +12,7 @@ from typing import Any
 from restd.config import Config
 from restd.container.announce import Announcer
 from restd.container.attach import attach
+from restd.container.connect import connect, disconnect
 from restd.container.create import Created, Creator
 from restd.container.exec import Execs
 from restd.container.exited import Exits
@@ -29,6 +30,7 @@ from restd.container.resize import resize
 from restd.container.restart import restart
 from restd.container.restore import Restorer
 from restd.container.revive import Revivals
+from restd.container.sandboxes import Sandboxes
 from restd.container.start import Starter
 from restd.container.stop import stop
 from restd.container.top import Top, top
@@ -40,8 +42,9 @@ from restd.lib.host import Host
 from restd.lib.tasks import TaskGroup
 from restd.logs.query import LogQuery
 from restd.model.connection import AttachOptions, Connection, Heads
-from restd.model.container import Container, CreateRequest, Exec, ExecConfig
+from restd.model.container import Container, CreateRequest, Endpoint, Exec, ExecConfig
 from restd.model.image import ImageUse
+from restd.network.networks import Networks
 from restd.runtime.dispatch import Runtimes
 from restd.runtime.nursery import Nursery
 
@@ -56,8 +59,9 @@ __all__ = ["Containers", "Counts", "Created", "Leftover", "ListQuery"]
 class Containers:
     """Build it, `prepare()`, then `open()` before anything else; `close()` lets go while the containers run on."""
 
-    def __init__(self, config: Config, host: Host, events: Events, images: ImageStore) -> None:
+    def __init__(self, config: Config, host: Host, events: Events, images: ImageStore, networks: Networks) -> None:
         self._images = images
+        self._networks = networks
         self._tasks = tasks = TaskGroup("containers")
         self._chores = chores = TaskGroup("chores")
         self._registry = registry = Registry()
@@ -68,17 +72,48 @@ class Containers:
         self._hangups = HangupWatch(tasks, config.attach_limit)
         self._collector = collector = Collector(tasks)
         self._remover = remover = Remover(registry, records, images, announcer, collector, chores)
+        self._sandboxes = sandboxes = Sandboxes(config, registry, networks, collector, tasks, chores)
         self._exits = exits = Exits(
-            records, images, runtimes, announcer, collector, tasks, chores, remover.after_exit, self._revive
+            records,
+            images,
+            runtimes,
+            announcer,
+            collector,
+            tasks,
+            chores,
+            remover.after_exit,
+            self._revive,
+            sandboxes,
         )
-        self._creator = Creator(config, host, registry, records, images, runtimes, announcer)
+        self._creator = Creator(config, host, registry, records, images, runtimes, announcer, networks)
         self._starter = Starter(
-            config, host, registry, records, images, runtimes, announcer, exits, remover, self._hangups
+            config,
+            host,
+            registry,
+            records,
+            images,
+            runtimes,
+            announcer,
+            exits,
+            remover,
+            self._hangups,
+            sandboxes,
+            tasks,
         )
         self._execs = Execs(config, host, registry, images, runtimes, announcer, tasks)
         self._revivals = Revivals(registry, self._starter, tasks, chores)
         self._restorer = Restorer(
-            config, registry, records, images, runtimes, exits, remover, collector, chores, self._revivals.schedule
+            config,
+            registry,
+            records,
+            images,
+            runtimes,
+            exits,
+            remover,
+            collector,
+            chores,
+            self._revivals.schedule,
+            sandboxes,
         )
 
     def _revive(self, entry: Entry) -> None:
@@ -101,6 +136,7 @@ class Containers:
         if not await self._chores.drain(CHORES_SECONDS):
             log.warning("some clean-ups did not end within %.0f s; the next start takes them up", CHORES_SECONDS)
         await self._chores.close()
+        self._sandboxes.close()
         self._hangups.close()
         for entry in self._registry:
             for held in entry.held:
@@ -218,7 +254,21 @@ class Containers:
 
     async def rename(self, ref: str, name: str) -> None:
         """Give it another name."""
-        await rename(self._find(ref), name, self._registry, self._records, self._announcer)
+        await rename(self._find(ref), name, self._registry, self._records, self._announcer, self._sandboxes)
+
+    async def connect(self, ref: str, network: str, endpoint: Endpoint) -> None:
+        """Put it on one more network, at once if it runs."""
+        await connect(await self._settled(ref), network, endpoint, self._networks, self._records, self._sandboxes)
+
+    async def disconnect(self, ref: str, network: str, *, force: bool) -> None:
+        """Take it off a network, at once if it runs. With `force` also off one that is gone."""
+        await disconnect(await self._settled(ref), network, self._networks, self._records, self._sandboxes, force=force)
+
+    async def vacated(self, network_id: str) -> None:
+        """Wait a while until containers that have ended are off a network: who saw their end may remove it."""
+        for entry in self._registry:
+            self._exits.notice(entry)
+        await self._sandboxes.settled(network_id)
 
     async def remove(self, ref: str, *, force: bool, volumes: bool, link: bool) -> None:  # noqa: ARG002 - no volumes yet
         """Remove it. With `force` also a running one. `volumes`: anonymous ones too; there are none yet."""

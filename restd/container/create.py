@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from restd.config import Config as EngineConfig
 from restd.container.announce import Announcer
 from restd.container.check import check_container, check_name, check_request, resolved_mode
+from restd.container.check_network import check_networks, network_warnings
 from restd.container.merge import merged
 from restd.container.normalise import hostname, normalised
+from restd.container.places import asked_endpoints
 from restd.container.records import Records
 from restd.container.refused import check_honoured
 from restd.container.registry import Entry, Registry
@@ -20,8 +22,10 @@ from restd.image.store import ImageStore
 from restd.lib.host import Host
 from restd.lib.ids import generated_name, new_id
 from restd.lib.times import now_ns
-from restd.model.container import Config, Container, CreateRequest, Endpoint, HostConfig, State
+from restd.model.container import Config, Container, CreateRequest, State
 from restd.model.image import Image
+from restd.model.network import BRIDGE
+from restd.network.networks import Networks
 from restd.runtime.dispatch import Runtimes
 
 _NAME_ATTEMPTS = 6
@@ -48,6 +52,7 @@ class Creator:
         images: ImageStore,
         runtimes: Runtimes,
         announcer: Announcer,
+        networks: Networks,
     ) -> None:
         self._config = config
         self._host = host
@@ -56,6 +61,7 @@ class Creator:
         self._images = images
         self._runtimes = runtimes
         self._announce = announcer
+        self._networks = networks
 
     async def create(self, request: CreateRequest) -> Created:
         """Make the container; on return it survives a power cut.
@@ -73,6 +79,7 @@ class Creator:
         check_honoured(request, self._host.cgroups.version)
         container = self._draft(request, image)
         check_container(container.config, container.host_config, self._host)
+        check_networks(container, self._networks.check, self._registry)
         warnings += _warnings(request, container.config, image, self._host)
         with self._named(container, request.name.removeprefix("/")) as named:
             await self._write(named)
@@ -86,12 +93,14 @@ class Creator:
         """The container as it will be, but for its name."""
         container_id = new_id()
         asked = request.host_config
+        mode = asked.network_mode if asked.network_mode not in ("", "default") else BRIDGE
         asked = replace(
             asked,
-            network_mode=resolved_mode(asked.network_mode, self._registry),
+            network_mode=resolved_mode(mode, self._registry),
             ipc_mode=resolved_mode(asked.ipc_mode, self._registry),
             pid_mode=resolved_mode(asked.pid_mode, self._registry),
         )
+        asked, endpoints = asked_endpoints(asked, request.endpoints, request.config.mac_address, self._networks.get)
         runtime = self._runtimes.resolve(asked.runtime)
         host_config = normalised(asked, runtime, self._config, self._host)
         config = merged(request.config, image.config)
@@ -109,7 +118,7 @@ class Creator:
             runtime=runtime,
             directory=self._records.directory(runtime, container_id),
             run_directory=self._records.run_directory(runtime, container_id),
-            endpoints=_endpoints(host_config),
+            endpoints=endpoints,
             state=State(),
             platform=image.os or "linux",
         )
@@ -189,15 +198,9 @@ def _warnings(request: CreateRequest, config: Config, image: Image, host: Host) 
     if config.healthcheck is not None and config.healthcheck.test not in (None, (), ("NONE",)):
         yield "The image declares a health check, which is not supported yet: the probe is not run"
     asked = request.host_config
+    yield from network_warnings(asked)
     if asked.memory > 0 and not host.cgroups.swap_limit and asked.memory_swap >= 0:
         yield (
             "Your kernel does not support swap limit capabilities or the cgroup is not mounted. "
             "Memory limited without swap."
         )
-
-
-def _endpoints(host_config: HostConfig) -> dict[str, Endpoint]:
-    """The networks that inspect lists: none and host count as one, another container's network does not."""
-    if host_config.network_mode in ("none", "host"):
-        return {host_config.network_mode: Endpoint()}
-    return {}

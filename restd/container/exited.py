@@ -21,11 +21,13 @@ from restd.container.announce import Announcer
 from restd.container.gc import Collector
 from restd.container.records import Records
 from restd.container.registry import Entry
+from restd.container.sandboxes import Sandboxes
 from restd.errors import EngineError, Unavailable
 from restd.image.store import ImageStore
 from restd.lib.tasks import TaskGroup
 from restd.lib.times import now_ns
 from restd.model.container import Container, Status
+from restd.model.sandbox import Sandbox
 from restd.runtime.base import RuntimeFailure
 from restd.runtime.dispatch import Runtimes
 from restd.runtime.nursery import ShimLink
@@ -59,6 +61,7 @@ class Exits:
         chores: TaskGroup,
         remove: Callable[[Entry], Awaitable[None]],
         revive: Callable[[Entry], None],
+        sandboxes: Sandboxes,
     ) -> None:
         self._records = records
         self._images = images
@@ -69,6 +72,7 @@ class Exits:
         self._chores = chores
         self._remove = remove
         self._revive = revive
+        self._sandboxes = sandboxes
 
     def watch(self, entry: Entry, link: ShimLink) -> None:
         """Listen to a container's shim until one of them is gone."""
@@ -124,7 +128,7 @@ class Exits:
         before = entry.container
         moved = state.exited(before.state, record.exit_code, record.at, oom=record.oom, unknown=record.unknown)
         by_user = restart_policy.users_doing(before, record.at)
-        after = replace(before, state=moved, manually_stopped=by_user)
+        after = replace(before, state=moved, sandbox=Sandbox(), manually_stopped=by_user)
         pause = restart_policy.pause_before_restart(after, rebooted=rebooted)
         if pause is not None:
             count = before.restart_count + 1
@@ -136,7 +140,7 @@ class Exits:
             exitCode=str(moved.exit_code),
             execDuration=str(max(0, record.at - before.state.started_at) // 1_000_000_000),
         )
-        entry.cleaning = self._chores.start(self._clean(entry), f"clean {before.id[:12]}")
+        entry.cleaning = self._chores.start(self._clean(entry, before), f"clean {before.id[:12]}")
         entry.exited.set()
         if pause is not None:
             self._revive(entry)
@@ -174,9 +178,10 @@ class Exits:
         async with entry.saving:
             await asyncio.to_thread(self._records.save_state, entry.container, durable=True)
 
-    async def _clean(self, entry: Entry) -> None:
-        """Give back what a run took, and write down how it ended."""
+    async def _clean(self, entry: Entry, before: Container) -> None:
+        """Give back what a run took, and write down how it ended. `before`: the container as it ran."""
         container = entry.container
+        network = self._sandboxes.release(before) if before.sandbox.id else None
         entry.unmounting = self._chores.start(self.unmount(container), f"unmount {container.id[:12]}")
         if container.host_config.auto_remove and not entry.restarting:
             job = partial(self._remove, entry)
@@ -184,7 +189,7 @@ class Exits:
         else:
             await self._save(entry)
         await self.clean_runtime(container)
-        await asyncio.wait([entry.unmounting])
+        await asyncio.wait([entry.unmounting, *([network] if network is not None else [])])
 
     async def clean_runtime(self, container: Container) -> None:
         """The runtime's own state and cgroups; goes on in the background if it can't be done now."""

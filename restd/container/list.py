@@ -96,8 +96,10 @@ def _target(value: str, registry: Registry) -> str:
 
 
 def _on_network(container: Container, value: str, joined: Mapping[str, str]) -> bool:
-    if value in container.endpoints:
-        return True
+    """By the network's name or the beginning of its id, or by a container whose network is shared."""
+    for name, asked in container.endpoints.items():
+        if value == name or (value and asked.network_id.startswith(value)):
+            return True
     return bool(joined[value]) and container.host_config.network_mode == f"container:{joined[value]}"
 
 

@@ -12,15 +12,11 @@ from restd.oci.spec import MASKED_PATHS, READONLY_PATHS
 
 
 def normalised(host_config: HostConfig, runtime: str, engine: EngineConfig, host: Host) -> HostConfig:
-    """`host_config` with every default filled in; `runtime` has been resolved.
-
-    The default network is none: this engine has no bridge to put a container on yet.
-    """
+    """`host_config` with every default filled in; `runtime` has been resolved, and so has the network."""
     swap, pids = host_config.memory_swap, host_config.pids_limit
     unmasked = host_config.privileged
     return replace(
         host_config,
-        network_mode="none" if host_config.network_mode in ("", "default") else host_config.network_mode,
         ipc_mode=host_config.ipc_mode or "private",
         cgroupns_mode=host_config.cgroupns_mode or ("private" if host.cgroups.version == 2 else "host"),
         restart_policy=replace(host_config.restart_policy, name=host_config.restart_policy.name or "no"),

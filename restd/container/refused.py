@@ -6,11 +6,11 @@ the field, never ignored. A row leaves the table when the engine learns what it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from restd.errors import NotImplementedYet
-from restd.model.container import Config, CreateRequest, Endpoint, HostConfig
+from restd.model.container import Config, CreateRequest, HostConfig
 
 Harmless = Callable[[Any], bool]
 
@@ -24,13 +24,10 @@ def _among(*values: Any) -> Harmless:
 
 
 _HOST_CONFIG: tuple[tuple[str, str, Harmless], ...] = (
-    ("port_bindings", "PortBindings", _empty),
-    ("publish_all_ports", "PublishAllPorts", _empty),
     ("volume_driver", "VolumeDriver", _among("local")),
     ("volumes_from", "VolumesFrom", _empty),
     ("annotations", "Annotations", _empty),
     ("cgroup", "Cgroup", _empty),
-    ("links", "Links", _empty),
     ("storage_opt", "StorageOpt", _empty),
     ("userns_mode", "UsernsMode", _among("host")),
     ("isolation", "Isolation", _among("default")),
@@ -77,15 +74,10 @@ def _asked(request: CreateRequest, cgroup_version: int) -> Iterator[tuple[str, s
     default_cgroups = "private" if cgroup_version == 2 else "host"
     if host_config.cgroupns_mode not in ("", default_cgroups):
         yield "HostConfig.CgroupnsMode", host_config.cgroupns_mode
-    yield from _network(host_config, request.endpoints)
     yield from _storage(host_config)
 
 
 def _config(config: Config, host_config: HostConfig) -> Iterator[tuple[str, str | None]]:
-    if config.mac_address:
-        yield "MacAddress", None
-    if config.network_disabled and host_config.network_mode not in ("", "default", "none"):
-        yield "NetworkDisabled", None
     check = config.healthcheck
     if check is not None and check.test != ("NONE",):
         times = check.interval or check.timeout or check.start_period or check.start_interval or check.retries
@@ -96,28 +88,6 @@ def _config(config: Config, host_config: HostConfig) -> Iterator[tuple[str, str 
     for path in config.volumes or {}:
         if path not in targets:
             yield "Volumes", path
-
-
-def _network(host_config: HostConfig, endpoints: Mapping[str, Endpoint]) -> Iterator[tuple[str, str | None]]:
-    mode = host_config.network_mode
-    if mode not in ("", "default", "none", "host") and not mode.startswith("container:"):
-        yield "HostConfig.NetworkMode", mode
-    for name, endpoint in endpoints.items():
-        where = f"NetworkingConfig.EndpointsConfig.{name}"
-        if name not in ("default", "none", "host", mode):
-            yield where, None
-        ipam = endpoint.ipam_config
-        if ipam is not None and (ipam.ipv4_address or ipam.ipv6_address or ipam.link_local_ips):
-            yield f"{where}.IPAMConfig", None
-        for attribute, key in (
-            ("links", "Links"),
-            ("aliases", "Aliases"),
-            ("mac_address", "MacAddress"),
-            ("driver_opts", "DriverOpts"),
-            ("gw_priority", "GwPriority"),
-        ):
-            if getattr(endpoint, attribute):
-                yield f"{where}.{key}", None
 
 
 def _storage(host_config: HostConfig) -> Iterator[tuple[str, str | None]]:

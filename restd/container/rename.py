@@ -10,10 +10,13 @@ from restd.container.announce import Announcer
 from restd.container.check import check_name
 from restd.container.records import Records
 from restd.container.registry import Entry, Registry
+from restd.container.sandboxes import Sandboxes
 from restd.errors import InvalidParameter, SystemFailure
 
 
-async def rename(entry: Entry, name: str, registry: Registry, records: Records, announcer: Announcer) -> None:
+async def rename(
+    entry: Entry, name: str, registry: Registry, records: Records, announcer: Announcer, sandboxes: Sandboxes
+) -> None:
     """On return the new name survives a power cut and the old one is free. Conflict if the new one is taken."""
     name = name.removeprefix("/")
     if not name:
@@ -33,4 +36,5 @@ async def rename(entry: Entry, name: str, registry: Registry, records: Records, 
         # The state may have moved meanwhile: an exit takes no lock.
         entry.container = replace(entry.container, name=name)
         registry.release_name(container.name, container.id)
+        await sandboxes.renamed(entry)
         announcer(entry.container, "rename", oldName=f"/{container.name}")

@@ -22,6 +22,7 @@ from restd.container.gc import Collector
 from restd.container.records import Found, Records, UnknownVersion
 from restd.container.registry import Entry, Registry
 from restd.container.remove import Remover
+from restd.container.sandboxes import Sandboxes
 from restd.errors import Conflict, EngineError
 from restd.image.store import ImageStore
 from restd.lib.files import UnreadableFile
@@ -36,6 +37,7 @@ from shim.protocol import PID_FILE
 log = logging.getLogger(__name__)
 
 EACH_SECONDS = 15.0
+_NOT_RUNTIMES = frozenset(("runtime-root", "netns", "networks", "dns"))
 
 
 class Restorer:
@@ -53,6 +55,7 @@ class Restorer:
         collector: Collector,
         chores: TaskGroup,
         revive: Callable[[Entry], None],
+        sandboxes: Sandboxes,
     ) -> None:
         self._config = config
         self._registry = registry
@@ -64,12 +67,15 @@ class Restorer:
         self._collector = collector
         self._chores = chores
         self._revive = revive
+        self._sandboxes = sandboxes
 
     async def restore(self) -> None:
         """Read and compare everything; long clean-ups go on in the background after the return."""
         self._records.open()
+        self._sandboxes.open()
         found = list(self._records.found())
         await asyncio.gather(*(self._guarded(item) for item in found))
+        await self._sandboxes.restored([entry.container for entry in self._registry if entry.container.state.alive])
         # Looked for before the first request can make anything new, taken away in the background.
         known = {item.id for item in found}
         strays = self._runtimes.strays(known)
@@ -167,6 +173,7 @@ class Restorer:
 
     async def _compare_running(self, entry: Entry, link: ShimLink) -> None:
         entry.link = link
+        entry.container = self._sandboxes.restore(entry.container)
         self._exits.notice(entry)
         if not entry.container.state.alive:
             return
@@ -204,7 +211,9 @@ class Restorer:
         if record is not None and record.at > container.state.finished_at:
             # It ran and ended, and the state of the start was never written.
             entry.link = link
-            entry.container = state.begun(container, 0, container.state.started_at or record.at)
+            entry.container = self._sandboxes.restore(
+                state.begun(container, 0, container.state.started_at or record.at)
+            )
             self._exits.apply(entry, record)
             return
         if record is None and link.alive():
@@ -242,9 +251,9 @@ class Restorer:
 
 
 def _run_folders(state_root: str) -> Iterable[str]:
-    """STATE/RUNTIME/ID and what removals have put aside there; not the runtimes' own state."""
+    """STATE/RUNTIME/ID and what removals have put aside there; not what others keep in STATE."""
     for runtime in _names(state_root):
-        if runtime == "runtime-root":
+        if runtime in _NOT_RUNTIMES:
             continue
         for name in _names(os.path.join(state_root, runtime)):
             if is_id(name) or (name.startswith(".") and len(name) == 22):

@@ -1,7 +1,8 @@
 """Start: mount, write the files, let a shim create the container, hand it the clients that wait, let it run.
 
-Everything that a failed start took is given back: mounts, shim, cgroup, the runtime's state. The container is then as
-before, with the reason in its state and the exit code that a shell would give; an AutoRemove container is removed.
+The container joins its networks while the runtime creates it. Everything that a failed start took is given back:
+mounts, shim, cgroup, the runtime's state, networks. The container is then as before, with the reason in its state and
+the exit code that a shell would give; an AutoRemove container is removed.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from restd.config import Config as EngineConfig
-from restd.container import held, run_folder, shared_memory, state
+from restd.container import held, links, run_folder, shared_memory, state
 from restd.container.announce import Announcer
 from restd.container.check import joined_container
 from restd.container.check_mounts import make_sources
@@ -22,16 +23,20 @@ from restd.container.exited import Exits, cleaned
 from restd.container.held import HangupWatch
 from restd.container.log_options import log_spec
 from restd.container.network_files import write_network_files
+from restd.container.places import Place
 from restd.container.records import Records
 from restd.container.registry import Entry, Held, Registry
 from restd.container.remove import Remover
+from restd.container.sandboxes import Sandboxes
 from restd.container.start_failures import Failure, failure_of
 from restd.errors import EngineError, InvalidParameter, SystemFailure, Unavailable
 from restd.image.store import ImageStore
 from restd.lib.host import Host
 from restd.lib.inside import open_inside, read_inside
+from restd.lib.tasks import TaskGroup
 from restd.lib.times import now_ns
 from restd.model.container import Container, Status
+from restd.model.sandbox import Sandbox
 from restd.oci.spec import SpecInputs, build_spec
 from restd.runtime.base import RuntimeFailure, Started
 from restd.runtime.dispatch import Runtimes
@@ -55,6 +60,8 @@ class Starter:
         exits: Exits,
         remover: Remover,
         hangups: HangupWatch,
+        sandboxes: Sandboxes,
+        tasks: TaskGroup,
     ) -> None:
         self._config = config
         self._host = host
@@ -66,6 +73,8 @@ class Starter:
         self._exits = exits
         self._remover = remover
         self._hangups = hangups
+        self._sandboxes = sandboxes
+        self._tasks = tasks
 
     async def start(self, entry: Entry) -> None:
         """Run the container. NotModified if it runs; on return its process does, or has ended already."""
@@ -122,36 +131,43 @@ class Starter:
             return failure
 
     async def _run(self, entry: Entry) -> None:
+        entry.container, plan = await self._sandboxes.prepare(entry.container)
         container = entry.container
         runtime = self._runtimes.of(container)
-        spec = await self._prepare(container)
+        spec = await self._prepare(container, plan)
+        joining = self._tasks.start(_tried(self._sandboxes.join(entry, plan)), f"join {container.id[:12]}")
+        if container.host_config.sysctls:
+            await _joined(joining)  # one of them may be of an interface
         handed, taken = held.handed(entry)
         try:
             started = await runtime.create(container, spec, self._process(container), handed)
         except BaseException:
             self._give_back(entry, taken)
+            await asyncio.wait([joining])  # what it has made is given back as a whole
             raise
         held.close(taken)
         entry.link = started.link
         entry.exited.clear()
-        # What the process writes from here on must not look older than the start: clients filter logs by it.
-        at = now_ns()
-        entry.beginning = beginning = asyncio.Event()
         try:
-            await runtime.start(container)
-            entry.container = state.begun(entry.container, started.pid, at)
+            await _joined(joining)
+            # What the process writes from here on must not look older than the start: clients filter logs by it.
+            at = now_ns()
+            entry.beginning = beginning = asyncio.Event()
+            try:
+                await runtime.start(container)
+                entry.container = state.begun(entry.container, started.pid, at)
+            finally:
+                entry.beginning = None
+                beginning.set()
         except BaseException:
             await self._undo(entry, started)
             raise
-        finally:
-            entry.beginning = None
-            beginning.set()
         self._announce(entry.container, "start")
         self._exits.watch(entry, started.link)
         self._records.save_state(entry.container)
         self._exits.notice(entry)
 
-    async def _prepare(self, container: Container) -> Mapping[str, Any]:
+    async def _prepare(self, container: Container, plan: Sequence[Place]) -> Mapping[str, Any]:
         """Everything that lies on disk when the runtime is called; the OCI specification."""
         if not self._images.overlay.has(container.id):
             # It was made without fsync; a power cut took it, and the container has never run.
@@ -166,7 +182,10 @@ class Starter:
                 ("pid", container.host_config.pid_mode),
             )
         }
-        files = write_network_files(container, self._config, joined["network"])
+        discovery = self._sandboxes.discovery
+        servers = discovery.name_servers([place.network for place in plan])
+        gateway = discovery.host_gateway(container)
+        files = write_network_files(container, self._config, joined["network"], gateway, servers)
         if container.log_path:
             os.close(os.open(container.log_path, _LOG_FLAGS, 0o640))
         make_sources(container.host_config)
@@ -179,13 +198,16 @@ class Starter:
             passwd=read_inside(rootfs, "/etc/passwd"),
             group=read_inside(rootfs, "/etc/group"),
             files=files,
-            namespaces=_namespace_paths(joined),
+            namespaces=_namespace_paths(joined, container),
             shm=_shared_memory_of(donor) if donor is not None else shared_memory.mount(container),
             init=self._init(container),
         )
         network = joined["network"]
         if network is not None:
             container = replace(container, config=replace(container.config, hostname=network.config.hostname))
+        if linked := links.linked(container, self._registry):
+            env = (*links.environment(container, linked), *container.config.env)
+            container = replace(container, config=replace(container.config, env=env))
         return build_spec(container, inputs)
 
     def _process(self, container: Container) -> ProcessSpec:
@@ -232,11 +254,13 @@ class Starter:
         container = entry.container
         if isinstance(failure.cause, RuntimeFailure) or self._runtimes.keeps(container):
             await self._exits.clean_runtime(container)
+        if container.sandbox.id:
+            await self._sandboxes.release(entry.container)
         await self._exits.unmount(container)
         with contextlib.suppress(OSError):
             run_folder.empty(container.run_directory)
         moved = state.start_failed(container.state, failure.exit_code, str(failure.error))
-        entry.container = replace(container, state=moved)
+        entry.container = replace(entry.container, state=moved, sandbox=Sandbox())
         await asyncio.to_thread(self._records.save_state, entry.container)
 
 
@@ -252,10 +276,33 @@ def _check_working_dir(rootfs: str, path: str) -> None:
         return
 
 
-def _namespace_paths(joined: Mapping[str, Container | None]) -> dict[str, str]:
-    """The files that stand for the namespaces of running containers."""
+def _namespace_paths(joined: Mapping[str, Container | None], container: Container) -> dict[str, str]:
+    """The files that stand for the namespaces of running containers, and for the network that has been made."""
     files = {"network": "net", "ipc": "ipc", "pid": "pid"}
-    return {kind: f"/proc/{other.state.pid}/ns/{files[kind]}" for kind, other in joined.items() if other is not None}
+    paths = {kind: f"/proc/{other.state.pid}/ns/{files[kind]}" for kind, other in joined.items() if other is not None}
+    if container.sandbox.key:
+        paths["network"] = container.sandbox.key
+    return paths
+
+
+async def _tried(work: Coroutine[Any, Any, None]) -> BaseException | None:
+    """What `work` raised, for whoever waits for it later."""
+    try:
+        await work
+    except Exception as error:
+        return error
+    return None
+
+
+async def _joined(joining: asyncio.Task[BaseException | None]) -> None:
+    """Wait for the networks. A start that is cancelled waits too: what they have made is then given back as a whole."""
+    try:
+        error = await asyncio.shield(joining)
+    except asyncio.CancelledError:
+        await asyncio.wait([joining])
+        raise
+    if error is not None:
+        raise error
 
 
 def _shared_memory_of(donor: Container) -> str:

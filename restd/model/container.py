@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from restd.model.docker_json import named, optional
+from restd.model.sandbox import Sandbox
 
 Strings = tuple[str, ...]
 
@@ -350,6 +351,7 @@ class Container:
     run_directory: str
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     state: State = State()
+    sandbox: Sandbox = Sandbox()
     restart_count: int = 0
     platform: str = "linux"
     manually_stopped: bool = False

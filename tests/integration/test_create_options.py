@@ -303,12 +303,13 @@ def test_network_mode_host_is_the_engines_own(engine: Engine, runtime: str) -> N
     assert engine.inspect(container)["Config"]["Hostname"] == os.uname().nodename
 
 
-@pytest.mark.ours("20.10 has no networks here")
-def test_the_default_network_is_none_until_there_are_bridges(engine: Engine) -> None:
-    container = engine.create(["ls", "/sys/class/net"], host={"NetworkMode": "default"})
+@pytest.mark.parametrize("mode", ["default", "bridge", ""])
+def test_the_default_network_is_the_bridge(engine: Engine, mode: str) -> None:
+    container = engine.create(["ls", "/sys/class/net"], host={"NetworkMode": mode})
     with engine.attach(container) as wire:
         engine.start(container)
-        assert split_streams(wire.rest())[0] == b"lo\n"
+        assert split_streams(wire.rest())[0].split() == [b"eth0", b"lo"]
+    assert list(engine.inspect(container)["NetworkSettings"]["Networks"]) == ["bridge"]
 
 
 def test_dns_is_written_to_resolv_conf(engine: Engine) -> None:
@@ -365,7 +366,6 @@ def test_inspect_returns_what_was_asked_with_dockers_defaults(engine: Engine) ->
 @pytest.mark.ours("20.10 has neither")
 def test_what_is_not_honoured_yet_is_refused_by_name(engine: Engine) -> None:
     for name, host in (
-        ("PortBindings", {"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}}),
         ("VolumesFrom", {"VolumesFrom": ["other"]}),
         ("UsernsMode", {"UsernsMode": "private"}),
     ):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from restd.api.versions import Version
-from restd.api.views.networks import container_networks, settings_view
+from restd.api.views.sandboxes import container_networks, port_rows, settings_view
 from restd.container.containers import Leftover
 from restd.lib.times import to_rfc3339
 from restd.model.container import Container, State, Status
@@ -148,7 +148,7 @@ def item_view(
         "ImageID": container.image,
         "Command": command_text(container.path, container.args),
         "Created": container.created // 1_000_000_000,
-        "Ports": [],
+        "Ports": port_rows(container),
         "Labels": container.config.labels,
         "State": container.state.status.value,
         "Status": status,

@@ -24,6 +24,7 @@ from restd.container.registry import Entry, Registry
 from restd.container.remove import Remover
 from restd.container.restore import Restorer
 from restd.container.revive import Revivals
+from restd.container.sandboxes import Sandboxes
 from restd.container.start import Starter
 from restd.errors import NotFound
 from restd.events import Events, Subscription
@@ -33,6 +34,7 @@ from restd.model.image import Image
 from restd.runtime.base import Handed, Started
 from shim.protocol import EXIT_RECORD, ExitRecord, News, ProcessSpec, decode, encode
 from tests.unit.restd.container import sample
+from tests.unit.restd.container.nets import Names, Networks, Spaces
 
 PID = 4_000_001
 """Above the highest process id that Linux gives by default: never a process of the host."""
@@ -212,6 +214,7 @@ class Room:
         self.runtimes: Any = Runtimes(self.runtime)
         tmp_path.mkdir(exist_ok=True)
         self.images: Any = Images(tmp_path / "layers")
+        self.networks: Any = Networks()
         self.build()
 
     def build(self) -> None:
@@ -225,6 +228,10 @@ class Room:
         self.hangups = HangupWatch(self.tasks)
         self.collector = Collector(self.chores, first_pause=0.005)
         self.remover = Remover(self.registry, self.records, self.images, self.announcer, self.collector, self.chores)
+        self.sandboxes = Sandboxes(self.config, self.registry, self.networks, self.collector, self.tasks, self.chores)
+        self.names, self.spaces = Names(), Spaces()
+        below: Any = self.sandboxes
+        below.discovery.names, below._namespaces = self.names, self.spaces
         self.exits = Exits(
             self.records,
             self.images,
@@ -235,9 +242,17 @@ class Room:
             self.chores,
             self.remover.after_exit,
             lambda entry: self.revivals.schedule(entry),
+            self.sandboxes,
         )
         self.creator = Creator(
-            self.config, sample.HOST, self.registry, self.records, self.images, self.runtimes, self.announcer
+            self.config,
+            sample.HOST,
+            self.registry,
+            self.records,
+            self.images,
+            self.runtimes,
+            self.announcer,
+            self.networks,
         )
         self.starter = Starter(
             self.config,
@@ -250,6 +265,8 @@ class Room:
             self.exits,
             self.remover,
             self.hangups,
+            self.sandboxes,
+            self.tasks,
         )
         self.revivals = Revivals(self.registry, self.starter, self.tasks, self.chores)
         self.restorer = Restorer(
@@ -263,6 +280,7 @@ class Room:
             self.collector,
             self.chores,
             self.revivals.schedule,
+            self.sandboxes,
         )
         self.watcher: Subscription = self.events.subscribe()
 
@@ -305,4 +323,5 @@ class Room:
         """A daemon's life ends."""
         await self.tasks.close()
         await self.chores.close()
+        self.sandboxes.close()
         self.hangups.close()

@@ -5,7 +5,7 @@ import pytest
 
 from restd.container.check import check_container, check_name, check_request, joined_container, resolved_mode
 from restd.container.registry import Entry, Registry
-from restd.errors import Conflict, InvalidParameter, NotFound, NotImplementedYet
+from restd.errors import Conflict, InvalidParameter, NotFound
 from restd.model.container import Config, CreateRequest, Device, HostConfig, LogConfig, RestartPolicy, Status
 from tests.unit.restd.container.sample import HOST, ID, container
 
@@ -102,11 +102,6 @@ def test_what_makes_sense_passes() -> None:
         "pid_mode": "host",
     }
     check_container(replace(GOOD, stop_signal="RTMIN+1", working_dir="/x"), replace(PLAIN, **changes), HOST)
-
-
-def test_the_hosts_own_address_needs_a_bridge() -> None:
-    with pytest.raises(NotImplementedYet, match="host-gateway"):
-        check_container(GOOD, replace(PLAIN, extra_hosts=("a:host-gateway",)), HOST)
 
 
 def test_a_joined_container_is_kept_by_its_full_id() -> None:

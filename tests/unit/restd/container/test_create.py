@@ -66,7 +66,12 @@ def test_a_container_without_a_name_gets_one(tmp_path: Path) -> None:
     [
         (replace(ASK, name="a b"), InvalidParameter, "Invalid container name"),
         (replace(ASK, host_config=HostConfig(memory=1)), InvalidParameter, "6MB"),
-        (replace(ASK, host_config=HostConfig(publish_all_ports=True)), NotImplementedYet, "PublishAllPorts"),
+        (replace(ASK, host_config=HostConfig(cpuset_mems="0")), NotImplementedYet, "CpusetMems"),
+        (
+            replace(ASK, host_config=HostConfig(links=("gone:db",))),
+            InvalidParameter,
+            "could not get container for gone",
+        ),
         (replace(ASK, host_config=HostConfig(pid_mode="container:x")), NotFound, "No such container: x"),
         (replace(ASK, platform="linux/s390x"), NotFound, "does not match the specified platform"),
     ],

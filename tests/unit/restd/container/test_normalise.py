@@ -12,7 +12,6 @@ V1 = replace(HOST, cgroups=Cgroups(version=1))
 
 def test_inspect_shows_dockers_defaults() -> None:
     result = normalised(HostConfig(), "runc", EngineConfig(), HOST)
-    assert result.network_mode == "none"
     assert result.ipc_mode == "private"
     assert result.cgroupns_mode == "private"
     assert result.restart_policy.name == "no"

@@ -39,7 +39,7 @@ def verbs(room: Room, entry: Entry, rng: random.Random) -> list[Callable[[], Awa
         lambda: restart(entry, 0, "", *below, room.starter),
         lambda: pause(entry, room.runtimes, room.records, room.announcer),
         lambda: unpause(entry, room.runtimes, room.records, room.announcer),
-        lambda: rename(entry, f"name{rng.randrange(100)}", room.registry, room.records, room.announcer),
+        lambda: rename(entry, f"name{rng.randrange(100)}", room.registry, room.records, room.announcer, room.sandboxes),
         remove,
     ]
 

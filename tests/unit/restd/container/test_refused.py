@@ -1,4 +1,3 @@
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,19 +14,13 @@ from restd.model.container import (
     IPAMConfig,
     LogConfig,
     Mount,
-    PortBinding,
     RestartPolicy,
     ThrottleDevice,
 )
 
 ASKS: list[tuple[dict[str, Any], str]] = [
-    ({"port_bindings": {"80/tcp": (PortBinding("", "80"),)}}, "HostConfig.PortBindings"),
-    ({"publish_all_ports": True}, "HostConfig.PublishAllPorts"),
-    ({"network_mode": "bridge"}, "HostConfig.NetworkMode"),
-    ({"network_mode": "mine"}, "HostConfig.NetworkMode"),
     ({"userns_mode": "private"}, "HostConfig.UsernsMode"),
     ({"volumes_from": ("x",)}, "HostConfig.VolumesFrom"),
-    ({"links": ("a:b",)}, "HostConfig.Links"),
     ({"blkio_weight": 10}, "HostConfig.BlkioWeight"),
     ({"blkio_device_read_bps": (ThrottleDevice("/dev/sda", 1),)}, "HostConfig.BlkioDeviceReadBps"),
     ({"cpu_realtime_period": 1}, "HostConfig.CpuRealtimePeriod"),
@@ -60,7 +53,6 @@ def test_what_is_not_carried_out_is_refused_by_name(changes: dict[str, Any], nam
 @pytest.mark.parametrize(
     ("config", "named"),
     [
-        (Config(mac_address="02:42:ac:11:00:02"), "MacAddress"),
         (Config(healthcheck=Healthcheck(test=("CMD", "true"))), "Healthcheck"),
         (Config(healthcheck=Healthcheck(interval=1)), "Healthcheck"),
         (Config(volumes={"/data": {}}), "Volumes"),
@@ -108,15 +100,6 @@ def test_a_volume_entry_that_repeats_a_bind_target_passes() -> None:
 
 def test_the_cgroup_namespace_that_is_the_default_here_passes() -> None:
     check_honoured(CreateRequest(Config(), HostConfig(cgroupns_mode="host")), 1)
-
-
-def test_endpoints_may_name_only_the_network_of_the_container() -> None:
-    with pytest.raises(NotImplementedYet, match=r"EndpointsConfig\.mine"):
-        check_honoured(CreateRequest(Config(), endpoints={"mine": Endpoint()}), 2)
-    for change in ({"aliases": ("a",)}, {"mac_address": "x"}, {"ipam_config": IPAMConfig("10.0.0.1")}):
-        endpoint = replace(Endpoint(), **change)
-        with pytest.raises(NotImplementedYet, match="EndpointsConfig"):
-            check_honoured(CreateRequest(Config(), endpoints={"none": endpoint}), 2)
 
 
 def test_a_default_request_asks_for_nothing() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from restd.api.views.containers import command_text, inspect_view, item_view, mount_views, shown_images, state_view
-from restd.model.container import BindOptions, Config, Container, HostConfig, Mount, State, Status
+from restd.model.container import BindOptions, Config, Container, Endpoint, HostConfig, Mount, State, Status
 
 CONTAINER = Container(
     id="c" * 64,
@@ -19,6 +19,7 @@ CONTAINER = Container(
     runtime="runc",
     directory="/data/c",
     run_directory="/run/c",
+    endpoints={"none": Endpoint()},
 )
 
 
@@ -100,5 +101,5 @@ def test_each_image_name_is_looked_up_once() -> None:
 
 
 def test_a_container_in_anothers_network_has_none_of_its_own() -> None:
-    container = replace(CONTAINER, host_config=HostConfig(network_mode="container:" + "d" * 64))
+    container = replace(CONTAINER, host_config=HostConfig(network_mode="container:" + "d" * 64), endpoints={})
     assert item_view(container, "x", "", (1, 50))["NetworkSettings"]["Networks"] == {}

@@ -1,0 +1,92 @@
+"""Ports of a container on the host: taken before its start, led to it while it runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from restd.errors import SystemFailure
+from restd.lib.ids import new_id
+from restd.model.container import Container
+from restd.model.network import Endpoint, Network, PortMapping
+from restd.network.networks import Networks
+from restd.network.ports import Ports, Wish, wishes
+from restd.network.publish import rules
+
+log = logging.getLogger(__name__)
+
+
+class Publisher:
+    """The ports of all containers. `settled` waits for what ended containers still hold."""
+
+    def __init__(self, networks: Networks, ports: Ports, settled: Callable[[], Awaitable[None]]) -> None:
+        self._networks = networks
+        self._ports = ports
+        self._settled = settled
+
+    async def reserve(self, container: Container, networks: Sequence[Network]) -> tuple[PortMapping, ...]:
+        """Take the host ports that a container asks for, if one of its `networks` can lead to it.
+
+        SystemFailure, in Docker's words, if one is taken; then none is.
+        """
+        network = next((network for network in networks if network.publishes_ports), None)
+        wanted = wished(container)
+        if network is None or not wanted:
+            return ()
+        wanted = [replace(wish, host_ip=wish.host_ip or network.host_binding) for wish in wanted]
+        try:
+            try:
+                return self._reserve(container, wanted, network)
+            except SystemFailure:
+                await self._settled()
+                return self._reserve(container, wanted, network)
+        except SystemFailure as error:
+            raise SystemFailure(
+                "failed to set up container networking: driver failed programming external connectivity on endpoint "
+                f"{container.name} ({new_id()}): {error}"
+            ) from error
+
+    def _reserve(self, container: Container, wanted: Sequence[Wish], network: Network) -> tuple[PortMapping, ...]:
+        return tuple(self._ports.reserve(container.id, wanted, ipv4=network.enable_ipv4, ipv6=network.enable_ipv6))
+
+    def hold(self, container: Container) -> None:
+        """Take the ports of a container that already runs, when the daemon has come back."""
+        for problem in self._ports.hold(container.id, container.sandbox.ports):
+            log.warning("container %s keeps a port that somebody else has too: %s", container.id[:12], problem)
+
+    async def publish(self, container: Container) -> None:
+        """Have the rules that lead the container's ports to its place of now."""
+        place = self.place(container)
+        if container.sandbox.ports and place is not None:
+            made = rules(container.sandbox.ports, place.ipv4_address, place.ipv6_address)
+            await self._networks.firewall.set(_owner(container), made)
+
+    async def withdraw(self, container: Container) -> None:
+        """Rules first, then the ports: who takes one next has his rules set after these are gone."""
+        if container.sandbox.ports:
+            await self._networks.firewall.drop(_owner(container))
+        self._ports.release(container.id)
+
+    def place(self, container: Container) -> Endpoint | None:
+        """The place that published ports lead to: that of the way out, else the first where ports can be published."""
+        for place in (container.sandbox.way_out, *container.sandbox.endpoints):
+            if place is not None and self._networks.get(place.network_id).publishes_ports:
+                return place
+        return None
+
+    def close(self) -> None:
+        """Let go of the ports. The rules stay."""
+        self._ports.close()
+
+
+def wished(container: Container) -> list[Wish]:
+    """The ports that a container is to have on the host."""
+    host_config = container.host_config
+    return wishes(
+        container.config.exposed_ports or (), host_config.port_bindings, publish_all=host_config.publish_all_ports
+    )
+
+
+def _owner(container: Container) -> str:
+    return f"ports:{container.id}"
