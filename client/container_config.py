@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from client import environment, mounts, ports
+from client import environment, mounts, networking, ports
 from client.errors import ClientError
 from client.values import integer
 
@@ -21,7 +21,6 @@ _PROFILE_LIMIT = 16 * 1024 * 1024
 _RESTARTS = ("no", "always", "unless-stopped", "on-failure", "on-reboot")
 # option -> HostConfig field, passed on as it was parsed; not sent at all if it wasn't given
 _HOST_FIELDS = {
-    "network": "NetworkMode",
     "pid": "PidMode",
     "ipc": "IpcMode",
     "uts": "UTSMode",
@@ -70,9 +69,16 @@ def body(
     """
     try:
         made = _config(arguments, variables, detached)
-        made["HostConfig"] = _host_config(arguments)
+        made["HostConfig"] = host_config = _host_config(arguments)
+        mode, endpoints, links = networking.networks(arguments)
     except ValueError as error:
         raise ClientError(str(error), 125) from error
+    if mode:
+        host_config["NetworkMode"] = mode
+    if links:
+        host_config["Links"] = links
+    if endpoints:
+        made["NetworkingConfig"] = {"EndpointsConfig": endpoints}
     if console:
         made["HostConfig"]["ConsoleSize"] = list(console)
     return made

@@ -17,6 +17,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "rm": ("rm", "Remove containers"),
     "rename": ("rename", "Give a container another name"),
     "ps": ("ps", "List containers"),
+    "port": ("port", "Show where a container's ports are on the host"),
     "top": ("top", "List the processes of a container"),
     "logs": ("logs", "Show what a container has written"),
     "exec": ("exec", "Run a command in a running container"),

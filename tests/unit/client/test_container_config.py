@@ -156,3 +156,13 @@ def test_ulimits_and_hosts() -> None:
 
 def test_the_body_is_json() -> None:
     assert json.dumps(made("-v", "/a", "--expose", "80", "box"))
+
+
+def test_networks_are_part_of_the_request() -> None:
+    found = made("--network", "blue", "--network-alias", "web", "box")
+    assert found["HostConfig"] == {"NetworkMode": "blue"}
+    assert found["NetworkingConfig"] == {"EndpointsConfig": {"blue": {"Aliases": ["web"]}}}
+    assert made("--link", "db:sql", "box")["HostConfig"] == {"Links": ["db:sql"]}
+    with pytest.raises(ClientError, match="the name is missing") as caught:
+        made("--network", "alias=x", "box")
+    assert caught.value.code == 125
