@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import random
@@ -19,6 +20,7 @@ import hypothesis
 import pytest
 
 from tests import docker_cli, leftovers
+from tests.calls import Refused
 from tests.docker_cli import DockerCli
 from tests.engine import KINDS, REPOSITORY, Engine, crun_can_run
 
@@ -184,6 +186,24 @@ def engine(shared_engine: Engine) -> Iterator[Engine]:
     yield shared_engine
     shared_engine.runtime = None
     shared_engine.remove_all()
+
+
+@pytest.fixture
+def network(engine: Engine) -> Iterator[Callable[..., str]]:
+    """Makes networks on `engine` for one test; returns the name. The keywords go into the create body."""
+    made: list[str] = []
+
+    def make(name: str = "", **body: Any) -> str:
+        name = name or f"net{len(made)}"
+        engine.post("/networks/create", {"Name": name, **body})
+        made.append(name)
+        return name
+
+    yield make
+    engine.remove_all()
+    for name in made:
+        with contextlib.suppress(Refused):
+            engine.delete(f"/networks/{name}")
 
 
 @pytest.fixture

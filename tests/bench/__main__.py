@@ -14,12 +14,14 @@ import tempfile
 from collections.abc import Sequence
 
 from tests import leftovers
-from tests.bench.engine_bench import FIGURES, Figure
+from tests.bench import engine_bench, network_bench
+from tests.bench.engine_bench import Figure
 from tests.bench.podman import Podman
 from tests.bench.table import Row, as_json, render
 from tests.calls import Refused
 from tests.engine import REPOSITORY, Dockerd, Engine, Isula
 
+FIGURES = (*engine_bench.FIGURES, *network_bench.FIGURES)
 PEERS: dict[str, type[Engine]] = {"dockerd": Dockerd, "podman": Podman}
 
 
