@@ -224,6 +224,10 @@ class Overlay:
         """The directory of what the container wrote, in overlayfs form."""
         return os.path.join(self._home(self.get(container_id).container_id), "diff")
 
+    def lowers(self, container_id: str) -> list[str]:
+        """The directories below what the container wrote, uppermost first."""
+        return [self._layers.directory(chain) for chain in reversed(self.get(container_id).chains)]
+
     def graph_driver(self, container_id: str) -> GraphDriver:
         """What inspect shows of the container's root file system."""
         layer, home = self.get(container_id), self._home(container_id)
