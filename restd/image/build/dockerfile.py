@@ -229,10 +229,11 @@ def _staged(instructions: Sequence[Instruction], escape: str) -> Dockerfile:
             raise one.failure("no build stage in current context")
     if not stages:
         raise InvalidParameter("no build stage in current context: the Dockerfile has no FROM")
-    names = [stage.name for stage in stages if stage.name]
+    seen: set[str] = set()
     for stage in stages:
-        if stage.name and names.count(stage.name) > 1:
+        if stage.name in seen:
             raise stage.begin.failure(f"duplicate name {stage.name}")
+        seen |= {stage.name} - {""}
     return Dockerfile(tuple(arguments), tuple(stages), escape)
 
 

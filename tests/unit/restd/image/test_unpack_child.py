@@ -146,8 +146,9 @@ def test_the_last_entry_of_a_name_counts(tmp_path: Path) -> None:
 @pytest.mark.root
 def test_a_link_over_the_root_leads_no_further_than_the_root(tmp_path: Path) -> None:
     """Images have such links, and Docker takes them: in a root they end there."""
-    members = [entry("s", tarfile.SYMTYPE, linkname="../../outside"), ("s/x", b"inside")]
-    assert unpack(tmp_path / "root", tar(entry("outside", tarfile.DIRTYPE), *members)).kind == "ok"
+    link = entry("s", tarfile.SYMTYPE, linkname="../../outside")
+    layer = tar(entry("outside", tarfile.DIRTYPE), link, ("s/x", b"inside"))
+    assert unpack(tmp_path / "root", layer).kind == "ok"
     assert (tmp_path / "root" / "outside" / "x").read_text() == "inside"
     assert not (tmp_path / "outside").exists()
 
