@@ -1,15 +1,15 @@
 """A container's file system as it is now: the view of its processes while it runs, else its root with its mounts.
 
 Of a container that does not run the root is mounted for the time it is used, and nobody is kept waiting for that: a
-start finds it mounted, an end detaches it.
+start finds it mounted, and what an end would unmount stays until it is let go of.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from collections.abc import AsyncIterator
 
+from restd.container.exited import cleaned
 from restd.container.registry import Entry
 from restd.errors import Conflict, InvalidParameter
 from restd.image.store import ImageStore
@@ -23,7 +23,6 @@ class Trees:
 
     def __init__(self, images: ImageStore) -> None:
         self._images = images
-        self._users: Counter[str] = Counter()
 
     @contextlib.asynccontextmanager
     async def whole(self, entry: Entry) -> AsyncIterator[Tree]:
@@ -42,16 +41,16 @@ class Trees:
         container = entry.container
         if container.state.status in (Status.REMOVING, Status.DEAD):
             raise Conflict(f"container {container.id} is dead or marked for removal")
-        self._users[container.id] += 1
+        overlay = self._images.overlay
+        overlay.hold(container.id)
         try:
-            yield Tree(await self._images.overlay.mount(container.id, volatile=container.host_config.auto_remove))
+            await cleaned(entry)  # the end of its last run unmounts
+            yield Tree(await overlay.mount(container.id, volatile=container.host_config.auto_remove))
         finally:
-            self._users[container.id] -= 1
-            if not self._users[container.id]:
-                del self._users[container.id]
+            if overlay.let_go(container.id):
                 async with entry.lock:
-                    if not entry.container.state.running and self._images.overlay.has(container.id):
-                        await self._images.overlay.unmount(container.id)
+                    if not entry.container.state.running and overlay.has(container.id):
+                        await overlay.unmount(container.id)
 
 
 def check_writable(container: Container, path: str) -> None:
