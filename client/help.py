@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from client.verbs import TABLE, find_verb
+from client.verbs import GROUPS, TABLE, find_verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +24,24 @@ def program_help(options: Sequence[Option]) -> str:
         "",
         "Commands:",
     ]
-    lines += [f"  {name:<9} {summary}" for name, (_, summary) in TABLE.items()]
+    rows = {}
+    for name, (_, summary) in TABLE.items():
+        group = name.partition(" ")[0]
+        rows[group] = GROUPS.get(group, summary)
+    lines += [f"  {name:<9} {summary}" for name, summary in rows.items()]
     lines += ["", "Options:", *_rows(options), "", "'isula-rest COMMAND --help' tells more about a command."]
     lines += ["Example: isula-rest run --rm -it busybox sh"]
+    return "\n".join(lines) + "\n"
+
+
+def group_help(group: str) -> str:
+    """The help of commands that begin with the same word."""
+    lines = [f"Usage: isula-rest {group} COMMAND [ARG...]", "", GROUPS[group] + ".", "", "Commands:"]
+    for name, (_, summary) in TABLE.items():
+        first, _, second = name.partition(" ")
+        if first == group and second:
+            lines.append(f"  {second:<10} {summary}")
+    lines += ["", f"'isula-rest {group} COMMAND --help' tells more about a command."]
     return "\n".join(lines) + "\n"
 
 

@@ -14,6 +14,13 @@ def container(name: str, rest: str = "") -> str:
     return f"/containers/{quote(name)}{rest}"
 
 
+def network(name: str, rest: str = "") -> str:
+    """The path of a network."""
+    if not name.strip("."):
+        raise ClientError(f'invalid network name "{name}"')
+    return f"/networks/{quote(name)}{rest}"
+
+
 def image(name: str, rest: str = "") -> str:
     """The path of an image."""
     if not all(part.strip(".") for part in name.split("/")):

@@ -48,10 +48,12 @@ def _dispatch(chosen: options.Arguments) -> int:
     name, *words = chosen.words or ["help"]
     if chosen.flag("help") or name == "help":
         return _help(words if name == "help" else [])
+    if name in verbs.GROUPS:
+        if not words or words[0] in ("--help", "-h", "help"):
+            return _help([name, *words[1:]])
+        name, words = f"{name} {words[0]}", words[1:]
     if name not in verbs.TABLE:
-        nearest = options.suggest(name, list(verbs.TABLE))
-        hint = f"; did you mean {nearest}?" if nearest else ", 'isula-rest --help' lists all"
-        raise UsageError(f"unknown command {name}{hint}", 1)
+        raise _unknown(name)
     verb = verbs.find_verb(name)
     try:
         arguments = verb.parse(words)
@@ -66,6 +68,15 @@ def _dispatch(chosen: options.Arguments) -> int:
     return verb.run(arguments, Engine(where, os.environ.get("DOCKER_API_VERSION", "")))
 
 
+def _unknown(name: str) -> UsageError:
+    """What is said of a command that there is not."""
+    group = name.partition(" ")[0]
+    whole = f"'isula-rest {group} --help'" if group in verbs.GROUPS else "'isula-rest --help'"
+    nearest = options.suggest(name, [*verbs.TABLE, *verbs.GROUPS])
+    hint = f"; did you mean {nearest}?" if nearest else f", {whole} lists all"
+    return UsageError(f"unknown command {name}{hint}", 1)
+
+
 def _count(found: int, least: int, most: int | None) -> None:
     """Check the number of plain words."""
     if least <= found and (most is None or found <= most):
@@ -77,13 +88,16 @@ def _count(found: int, least: int, most: int | None) -> None:
 
 
 def _help(words: Sequence[str]) -> int:
-    from client.help import program_help, verb_help
+    from client.help import group_help, program_help, verb_help
 
     if not words:
         return _print(program_help(_OPTIONS))
-    if words[0] not in verbs.TABLE:
-        raise UsageError(f"unknown command {words[0]}", 1)
-    return _print(verb_help(words[0]))
+    name = " ".join(words[:2]) if words[0] in verbs.GROUPS else words[0]
+    if name in verbs.GROUPS:
+        return _print(group_help(name))
+    if name not in verbs.TABLE:
+        raise UsageError(f"unknown command {name}", 1)
+    return _print(verb_help(name))
 
 
 def _print(text: str) -> int:

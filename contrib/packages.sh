@@ -25,7 +25,6 @@ crun:crun
 curl:curl
 git:git
 make:make
-systemd-analyze:systemd
 docker:docker.io
 dockerd:docker.io
 ip:iproute2

@@ -42,7 +42,7 @@ class Application:
         self._images = ImageStore(config.graph, self._events, registries=_registries(config))
         self._networks = Networks(config, self._events)
         self._containers = Containers(config, host, self._events, self._images, self._networks)
-        self._engine = Engine(config, host, self._events, self._images, self._containers)
+        self._engine = Engine(config, host, self._events, self._images, self._containers, self._networks)
         self._runner: DockerRunner | None = None
 
     async def start(self, sockets: Sequence[socket.socket], asked: Callable[[Successor], None]) -> None:

@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from client.verb import Verb
 
-# command -> (module, what it does)
+# command, of one word or two -> (module, what it does)
 TABLE: dict[str, tuple[str, str]] = {
     "run": ("run", "Create a container from an image and run a command in it"),
     "create": ("create", "Create a container without starting it"),
@@ -31,8 +31,20 @@ TABLE: dict[str, tuple[str, str]] = {
     "import": ("import_", "Make an image from an archive of a file system"),
     "tag": ("tag", "Give an image another name"),
     "rmi": ("rmi", "Remove images"),
+    "network create": ("network.create", "Create a network"),
+    "network ls": ("network.ls", "List networks"),
+    "network inspect": ("network.inspect", "Show everything about networks as JSON"),
+    "network connect": ("network.connect", "Put a container on a network"),
+    "network disconnect": ("network.disconnect", "Take a container off a network"),
+    "network rm": ("network.rm", "Remove networks"),
+    "network prune": ("network.prune", "Remove all networks that no container is on"),
     "info": ("info", "Show the state of the engine and of its host"),
     "version": ("version", "Show the versions of the client and of the engine"),
+}
+
+# first word of commands of two words -> what they are about
+GROUPS: dict[str, str] = {
+    "network": "Manage networks",
 }
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from restd.events import Events
     from restd.image.store import ImageStore
     from restd.lib.host import Host
+    from restd.network.networks import Networks
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +23,4 @@ class Engine:
     events: Events
     images: ImageStore
     containers: Containers
+    networks: Networks

@@ -12,6 +12,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from restd.model.container import Config, HostConfig
 from restd.model.docker_json import json_name
+from restd.model.network import Pool
 
 Schema = dict[str, Any]
 
@@ -174,7 +175,6 @@ def _containers() -> dict[str, Schema]:
             sizes,
         ),
         "Created": record({"Id": ID, "Warnings": listing(TEXT)}),
-        "Change": record({"Path": TEXT, "Kind": {"type": "integer", "minimum": 0, "maximum": 2}}),
         "Top": record({"Titles": listing(TEXT), "Processes": listing(listing(TEXT))}),
         "Wait": record({"StatusCode": WHOLE}, {"Error": record({"Message": TEXT})}),
         "Id": record({"Id": ID}),
@@ -304,14 +304,17 @@ def _system() -> dict[str, Schema]:
                 "Created": TIME,
                 **_flags("EnableIPv4 EnableIPv6 Internal Attachable Ingress ConfigOnly"),
                 "IPAM": record(
-                    {"Driver": TEXT, "Options": nullable(mapping(TEXT)), "Config": listing({"type": "object"})}
+                    {"Driver": TEXT, "Options": nullable(mapping(TEXT)), "Config": listing(ref("AddressPool"))}
                 ),
                 "ConfigFrom": record({"Network": TEXT}),
-                "Containers": {"type": "object"},
+                "Containers": mapping(record(_texts("Name EndpointID MacAddress IPv4Address IPv6Address"))),
                 "Options": mapping(TEXT),
                 "Labels": mapping(TEXT),
             }
         ),
+        "AddressPool": model_schema(Pool),
+        "CreatedNetwork": record({"Id": ID, "Warning": TEXT}),
+        "NetworksPruned": record({"NetworksDeleted": listing(TEXT)}),
         "Volumes": record({"Volumes": listing({"type": "object"}), "Warnings": nullable(listing(TEXT))}),
     }
 

@@ -114,10 +114,15 @@ def read_host(root: str = "/") -> Host:
         runs_x32=_runs_x32(system.machine),
         apparmor=_text(root, "sys/module/apparmor/parameters/enabled").startswith("Y"),
         selinux=os.path.exists(os.path.join(root, "sys/fs/selinux/enforce")),
-        ipv4_forwarding=_text(root, "proc/sys/net/ipv4/ip_forward").strip() == "1",
+        ipv4_forwarding=forwards_ipv4(root),
         oom_score_adj=int(_text(root, "proc/self/oom_score_adj").strip() or 0),
         nofile=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
     )
+
+
+def forwards_ipv4(root: str = "/") -> bool:
+    """Whether the host passes packets on; the engine switches it on for bridge networks."""
+    return _text(root, "proc/sys/net/ipv4/ip_forward").strip() == "1"
 
 
 def _text(root: str, path: str) -> str:

@@ -72,7 +72,7 @@ class Joiner:
             raise NotFound(f"network {network.name} not found")
         if network.config_only:
             raise Forbidden(f"network {network.name} only holds a configuration: no container can be on it")
-        chain = driver.chain(network)
+        chain = driver.chain(network, way_out=not self._has_way_out(container_id))
         member = self._members.put(
             self._planned(network, driver, chain, container_id, netns, interface, request, ports)
         )
@@ -88,6 +88,11 @@ class Joiner:
             raise
         self._publish("connect", network, container_id)
         return member.endpoint
+
+    def _has_way_out(self, container_id: str) -> bool:
+        """Whether a network that a container is on leads out already."""
+        places = [member.endpoint for member in self._members.of_container(container_id) if not member.leaving]
+        return any(place.gateway or place.ipv6_gateway for place in places)
 
     def _planned(
         self,

@@ -160,6 +160,16 @@ class Networks:
         """Let go. Networks, their interfaces and rules stay as they are: containers go on."""
         await self._tasks.close()
 
+    @property
+    def drivers(self) -> Sequence[str]:
+        """The drivers that there are, sorted."""
+        return sorted(self._drivers)
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """What could not be read at the start, for people."""
+        return self._store.problems
+
     def get(self, ref: str) -> Network:
         """The network of this full id, name or unique id prefix. NotFound, InvalidParameter if ambiguous."""
         return self._registry.find(ref)

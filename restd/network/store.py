@@ -22,6 +22,7 @@ class NetworkStore:
 
     def __init__(self, graph: str) -> None:
         self._root = os.path.join(graph, "networks")
+        self.problems: list[str] = []
 
     def load(self) -> list[Network]:
         """All networks. What can't be read is set aside and said in the log; half-written files are removed."""
@@ -38,12 +39,15 @@ class NetworkStore:
                     found.append(network)
         return found
 
-    @staticmethod
-    def _read(path: str, network_id: str) -> Network | None:
+    def _lost(self, reason: str) -> None:
+        self.problems.append(f"a network is lost: {reason}")
+        log.error("%s", self.problems[-1])
+
+    def _read(self, path: str, network_id: str) -> Network | None:
         try:
             record = read_json(path)
         except UnreadableFile as error:
-            log.error("a network is lost: %s", error)
+            self._lost(str(error))
             return None
         try:
             network = from_docker(Network, _inner(record))
@@ -52,7 +56,7 @@ class NetworkStore:
         except (TypeError, ValueError, AttributeError, KeyError) as error:
             kept = f"{path}.corrupt"
             os.rename(path, kept)
-            log.error("a network is lost: %s: %s; kept as %s", path, error, kept)
+            self._lost(f"{path}: {error}; kept as {kept}")
             return None
         return network
 

@@ -1,27 +1,37 @@
-"""Networks and volumes, as far as there are any: so that clients that list them see the truth."""
+"""Networks: list, inspect, create, remove, prune, connect and disconnect."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-
-from restd.api.call import Call, Outcome, json_reply
+from restd.api.call import Call, Outcome, Reply, json_reply
+from restd.api.engine import Engine
+from restd.api.query import read_age
+from restd.api.schemas.network import (
+    connection_schema,
+    disconnection_schema,
+    network_schema,
+    read_connection,
+    read_disconnection,
+    read_network,
+)
 from restd.api.table import Parameter, Route
-from restd.api.views.networks import PREDEFINED, network_id, network_view
+from restd.api.views.networks import network_view
 from restd.errors import InvalidParameter, NotFound
 from restd.filters import Filters
 
-NETWORK_FILTERS = frozenset("name id driver type scope label dangling".split())
-VOLUME_FILTERS = frozenset("dangling name driver label".split())
+_TRUTH = {**dict.fromkeys(("1", "t", "true"), True), **dict.fromkeys(("", "0", "f", "false"), False)}
 
 
 class NetworkRoutes:
-    """`/networks` (the predefined ones) and `/volumes` (none)."""
+    """`/networks`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._networks = engine.networks
+        self._containers = engine.containers
 
     def routes(self) -> list[Route]:
         """The operations of this module."""
-        filters = Parameter("filters", "JSON object of filters.")
-        missing = {404: ("There is none.", "Error")}
+        missing = {404: ("No such network.", "Error")}
+        filters = Parameter("filters", "JSON object of filters: name, id, driver, type, scope, label, dangling.")
         return [
             Route(
                 "GET", "/networks", self._list, "List networks", parameters=(filters,), answers={200: ("", ["Network"])}
@@ -31,60 +41,104 @@ class NetworkRoutes:
                 "/networks/{name}",
                 self._inspect,
                 "Inspect a network",
-                answers={200: ("", "Network"), **missing},
+                parameters=(
+                    Parameter("verbose", "Changes nothing: there are no services.", "boolean"),
+                    Parameter("scope", "Only networks of this scope: local."),
+                ),
+                answers={200: ("", "Network"), 400: ("The name is ambiguous.", "Error"), **missing},
             ),
             Route(
-                "GET", "/volumes", self._volumes, "List volumes", parameters=(filters,), answers={200: ("", "Volumes")}
+                "POST",
+                "/networks/create",
+                self._create,
+                "Create a network",
+                body=network_schema,
+                answers={
+                    201: ("Made; it survives a power cut.", "CreatedNetwork"),
+                    400: ("A field is wrong.", "Error"),
+                    403: ("The name is predefined, or a subnet overlaps with another network's.", "Error"),
+                    404: ("There is no such driver.", "Error"),
+                    409: ("There is a network of that name.", "Error"),
+                    503: ("A program or plugin that the driver needs is not installed.", "Error"),
+                },
             ),
-            Route("GET", "/volumes/{name}", self._volume, "Inspect a volume", answers=missing),
+            Route(
+                "DELETE",
+                "/networks/{name}",
+                self._remove,
+                "Remove a network",
+                answers={204: ("", None), 403: ("It is predefined, or a container is on it.", "Error"), **missing},
+            ),
+            Route(
+                "POST",
+                "/networks/prune",
+                self._prune,
+                "Remove the networks that no container is on",
+                parameters=(Parameter("filters", "JSON object of filters: until, label, label!."),),
+                answers={200: ("", "NetworksPruned")},
+            ),
+            Route(
+                "POST",
+                "/networks/{name}/connect",
+                self._connect,
+                "Put a container on a network",
+                body=connection_schema,
+                answers={
+                    200: ("", None),
+                    400: ("A field is wrong.", "Error"),
+                    403: ("The container is on it already, or an address is in use.", "Error"),
+                    404: ("No such network or container.", "Error"),
+                },
+            ),
+            Route(
+                "POST",
+                "/networks/{name}/disconnect",
+                self._disconnect,
+                "Take a container off a network",
+                body=disconnection_schema,
+                answers={200: ("", None), 404: ("No such network or container.", "Error")},
+            ),
         ]
 
     async def _list(self, call: Call) -> Outcome:
-        filters = Filters.parse(call.query.text("filters"))
-        filters.check(NETWORK_FILTERS)
-        return json_reply([network_view(name) for name in PREDEFINED if passes(name, filters)])
+        networks = self._networks.list(Filters.parse(call.query.text("filters")))
+        full = call.version < (1, 28)
+        return json_reply(
+            [network_view(network, self._networks.members(network.id) if full else ()) for network in networks]
+        )
 
     async def _inspect(self, call: Call) -> Outcome:
-        matches = [name for name in PREDEFINED if call.name == name] or [
-            name for name in PREDEFINED if network_id(name).startswith(call.name)
-        ]
-        if not matches:
+        verbose = call.query.text("verbose")
+        if verbose.lower() not in _TRUTH:
+            raise InvalidParameter(f"invalid value for verbose: {verbose}")
+        network = self._networks.get(call.name)
+        scope = call.query.text("scope")
+        if scope and scope != network.scope:
             raise NotFound(f"network {call.name} not found")
-        if len(matches) > 1:
-            raise InvalidParameter(
-                f"network {call.name} is ambiguous ({len(matches)} matches found based on ID prefix)"
-            )
-        return json_reply(network_view(matches[0]))
+        return json_reply(network_view(network, self._networks.members(network.id)))
 
-    async def _volumes(self, call: Call) -> Outcome:
-        Filters.parse(call.query.text("filters")).check(VOLUME_FILTERS)
-        return json_reply({"Volumes": [], "Warnings": None})
+    async def _create(self, call: Call) -> Outcome:
+        created = await self._networks.create(read_network(await call.object(), call.version))
+        return json_reply({"Id": created.id, "Warning": created.warning}, 201)
 
-    async def _volume(self, call: Call) -> Outcome:
-        raise NotFound(f"get {call.name}: no such volume")
+    async def _remove(self, call: Call) -> Outcome:
+        await self._containers.vacated(self._networks.get(call.name).id)
+        await self._networks.remove(call.name)
+        return Reply(204)
 
+    async def _prune(self, call: Call) -> Outcome:
+        filters = Filters.parse(call.query.text("filters"))
+        await call.skip_body()
+        await self._containers.vacated("")
+        removed = await self._networks.prune(filters, read_age(filters.one("until")))
+        return json_reply({"NetworksDeleted": list(removed)})
 
-def passes(name: str, filters: Filters) -> bool:
-    """Whether a predefined network passes: of each key one value. Names and ids match anywhere in them."""
-    view = network_view(name)
-    checks: dict[str, Callable[[str], bool]] = {
-        "name": lambda value: _found(value, name),
-        "id": lambda value: _found(value, view["Id"]),
-        "driver": lambda value: value == view["Driver"],
-        "scope": lambda value: value == view["Scope"],
-        "type": lambda value: value == "builtin",
-        "label": lambda _: False,
-        "dangling": lambda value: value.lower() in ("0", "false"),
-    }
-    return all(
-        key not in filters or any(check(value) for value in filters.values(key)) for key, check in checks.items()
-    )
+    async def _connect(self, call: Call) -> Outcome:
+        container, endpoint = read_connection(await call.object())
+        await self._containers.connect(container, call.name, endpoint)
+        return Reply(200)
 
-
-def _found(pattern: str, text: str) -> bool:
-    """Plain text in `text`; Docker takes regular expressions, of which anchors are what people use."""
-    plain = re.escape(pattern.removeprefix("^").removesuffix("$"))
-    return (
-        re.search(("^" if pattern.startswith("^") else "") + plain + ("$" if pattern.endswith("$") else ""), text)
-        is not None
-    )
+    async def _disconnect(self, call: Call) -> Outcome:
+        container, force = read_disconnection(await call.object())
+        await self._containers.disconnect(container, call.name, force=force)
+        return Reply(200)

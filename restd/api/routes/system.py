@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from restd.api import wire
 from restd.api.call import Call, Glance, Outcome, Reply, dumps, json_reply
@@ -15,6 +16,7 @@ from restd.api.views.system import Figures, info_view, version_view
 from restd.errors import InvalidParameter
 from restd.events import Event, Subscription
 from restd.filters import Filters
+from restd.lib.host import forwards_ipv4
 from restd.lib.times import now_ns
 from restd.logs.query import parse_time
 
@@ -93,9 +95,11 @@ class SystemRoutes:
         )
         problems = [
             *engine.images.problems,
+            *engine.networks.problems,
             *(f"cannot clean up {left.what} yet: {left.error}" for left in engine.containers.leftovers()),
         ]
-        return json_reply(info_view(engine.config, engine.host, figures, problems))
+        host = replace(engine.host, ipv4_forwarding=forwards_ipv4())
+        return json_reply(info_view(engine.config, host, figures, problems, engine.networks.drivers))
 
     async def _events(self, call: Call) -> Outcome:
         query = call.query

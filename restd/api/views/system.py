@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +65,9 @@ def engine_id(config: Config, host: Host) -> str:
     return hashlib.sha256(f"{host.hostname}\0{config.graph}".encode()).hexdigest()[:36]
 
 
-def info_view(config: Config, host: Host, figures: Figures, problems: list[str]) -> dict[str, Any]:
+def info_view(
+    config: Config, host: Host, figures: Figures, problems: list[str], network_drivers: Sequence[str] = ()
+) -> dict[str, Any]:
     """`/info`. `problems`: what could not be read or cleaned up, shown among the warnings."""
     groups = host.cgroups
     return {
@@ -79,7 +81,7 @@ def info_view(config: Config, host: Host, figures: Figures, problems: list[str])
         "DriverStatus": [["Backing Filesystem", "overlayfs over the data folder"], ["Supports d_type", "true"]],
         "Plugins": {
             "Volume": [],
-            "Network": ["host", "null"],
+            "Network": list(network_drivers),
             "Authorization": None,
             "Log": ["json-file", "none"],
         },

@@ -26,18 +26,21 @@ class Driver(Protocol):
     async def down(self, network: Network) -> None:
         """Take away what `up` made."""
 
-    def chain(self, network: Network) -> ConfList | None:
-        """The plugins that put a container on it; None if none is needed."""
+    def chain(self, network: Network, *, way_out: bool) -> ConfList | None:
+        """The plugins that put a container on it; None if none is needed. With `way_out` they set its default routes.
+
+        A container has one way out: plugins would add a second default route before the first.
+        """
 
     async def joined(self, network: Network, host_interface: str) -> None:
         """Finish what the plugins can't: called after ADD with the interface's end on the host."""
 
 
-def host_local(network: Network, folder: str, *, ways_out: bool) -> dict[str, Any]:
+def host_local(network: Network, folder: str, *, way_out: bool) -> dict[str, Any]:
     """The configuration of the host-local plugin, which keeps a network's leases in `folder`.
 
-    The engine names the addresses (capability `ips`), so each subnet is one whole range. `ways_out`: with default
-    routes. A network without pools gets no addresses at all.
+    The engine names the addresses (capability `ips`), so each subnet is one whole range. `way_out`: with default
+    routes, unless the network is internal. A network without pools gets no addresses at all.
     """
     if not network.pools:
         return {}
@@ -48,7 +51,7 @@ def host_local(network: Network, folder: str, *, ways_out: bool) -> dict[str, An
             entry["gateway"] = pool.gateway
         ranges.append([entry])
     result: dict[str, Any] = {"type": "host-local", "dataDir": folder, "ranges": ranges}
-    if ways_out:
+    if way_out and not network.internal:
         families = {pool.ipv6 for pool in network.pools if pool.gateway}
         result["routes"] = [{"dst": "::/0" if ipv6 else "0.0.0.0/0"} for ipv6 in sorted(families)]
     return result

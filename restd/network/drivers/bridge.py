@@ -84,7 +84,7 @@ class BridgeDriver:
             except OSError as error:
                 raise SystemFailure(f"bridge {network.interface} can't be removed: {error.strerror}") from error
 
-    def chain(self, network: Network) -> ConfList:
+    def chain(self, network: Network, *, way_out: bool) -> ConfList:
         """The bridge plugin with host-local."""
         options = bridge_options(network.options, internal=network.internal)
         plugin = {
@@ -92,7 +92,7 @@ class BridgeDriver:
             "bridge": network.interface,
             "hairpinMode": True,
             "capabilities": {"ips": True, "mac": True},
-            "ipam": host_local(network, self._leases, ways_out=not network.internal),
+            "ipam": host_local(network, self._leases, way_out=way_out),
         }
         if mtu := self.mtu(options):
             plugin["mtu"] = mtu

@@ -20,7 +20,7 @@ class BuiltinDriver:
     async def down(self, network: Network) -> None:
         """Nothing."""
 
-    def chain(self, network: Network) -> None:  # noqa: ARG002 - the driver's form
+    def chain(self, network: Network, *, way_out: bool) -> None:  # noqa: ARG002 - the driver's form
         """No plugins."""
         return
 

@@ -37,7 +37,7 @@ class ConflistDriver:
     async def down(self, network: Network) -> None:
         """Nothing."""
 
-    def chain(self, network: Network) -> ConfList:
+    def chain(self, network: Network, *, way_out: bool = True) -> ConfList:  # noqa: ARG002 - the list decides
         """The list as it is now."""
         return find_conflist(self._directory, network.options.get(_OPTION) or network.name)
 

@@ -43,9 +43,9 @@ class HostDeviceDriver:
     async def down(self, network: Network) -> None:
         """Nothing."""
 
-    def chain(self, network: Network) -> ConfList:
+    def chain(self, network: Network, *, way_out: bool) -> ConfList:
         """The host-device plugin with host-local."""
-        ipam = host_local(network, self._leases, ways_out=not network.internal)
+        ipam = host_local(network, self._leases, way_out=way_out)
         plugin = {"type": "host-device", **_device(network), "capabilities": {"ips": True}, "ipam": ipam}
         return ConfList(network.id, (plugin,))
 

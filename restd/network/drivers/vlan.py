@@ -85,14 +85,14 @@ class VlanDriver:
             except OSError as error:
                 raise SystemFailure(f"interface {network.interface} can't be removed: {error}") from error
 
-    def chain(self, network: Network) -> ConfList:
+    def chain(self, network: Network, *, way_out: bool) -> ConfList:
         """The macvlan or ipvlan plugin with host-local."""
         plugin: dict[str, Any] = {
             "type": self._kind,
             "master": network.interface,
             "mode": self._mode(network),
             "capabilities": {"ips": True, "mac": self._kind == "macvlan"},
-            "ipam": host_local(network, self._leases, ways_out=not network.internal),
+            "ipam": host_local(network, self._leases, way_out=way_out),
         }
         if mtu := options.mtu(network.options) or self._mtu:
             plugin["mtu"] = mtu

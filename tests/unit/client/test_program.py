@@ -20,6 +20,17 @@ ROOT = Path(__file__).resolve().parents[3]
     [
         (["imgaes"], 1, "isula-rest: unknown command imgaes; did you mean images?"),
         (["zzzz"], 1, "isula-rest: unknown command zzzz, 'isula-rest --help' lists all"),
+        (["network", "mv"], 1, "isula-rest: unknown command network mv; did you mean network rm?"),
+        (
+            ["network", "zzzzzzzzz"],
+            1,
+            "isula-rest: unknown command network zzzzzzzzz, 'isula-rest network --help' lists all",
+        ),
+        (
+            ["network", "rm"],
+            1,
+            "isula-rest: network rm: at least 1 argument wanted, 0 given; see 'isula-rest network rm --help'",
+        ),
         (["ps", "--al"], 125, "isula-rest: ps: unknown option --al; did you mean --all? See 'isula-rest ps --help'"),
         (["ps", "-x"], 125, "isula-rest: ps: unknown option -x; see 'isula-rest ps --help'"),
         (["rename", "a"], 1, "isula-rest: rename: 2 arguments wanted, 1 given; see 'isula-rest rename --help'"),
@@ -38,6 +49,8 @@ def test_mistakes_are_told_on_one_line(
 def test_help_and_version_need_no_engine(capfd: pytest.CaptureFixture[str]) -> None:
     assert run([]) == run(["--help"]) == run(["help"]) == 0
     assert run(["ps", "--help"]) == run(["help", "ps"]) == 0
+    assert run(["network"]) == run(["network", "--help"]) == run(["help", "network"]) == 0
+    assert run(["network", "rm", "--help"]) == run(["help", "network", "rm"]) == 0
     assert run(["--version"]) == 0
     assert capfd.readouterr().out.endswith(f"isula-rest version {VERSION}\n")
 

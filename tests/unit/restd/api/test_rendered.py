@@ -58,7 +58,8 @@ class Rooms:
 
 
 def rendered(rooms: Rooms) -> Rendered:
-    return Rendered(Engine(cast(Any, None), cast(Any, None), cast(Any, None), cast(Any, rooms), cast(Any, rooms)))
+    nothing = cast(Any, None)
+    return Rendered(Engine(nothing, nothing, nothing, cast(Any, rooms), cast(Any, rooms), nothing))
 
 
 def listed(subject: Rendered, containers: Sequence[Container]) -> list[dict[str, Any]]:

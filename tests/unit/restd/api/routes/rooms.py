@@ -13,7 +13,7 @@ from restd.events import Events
 from restd.lib.host import Host
 from restd.logs.query import LogQuery
 from restd.model.connection import AttachOptions, Connection, Heads
-from restd.model.container import CreateRequest, ExecConfig
+from restd.model.container import CreateRequest, Endpoint, ExecConfig
 
 
 class Log:
@@ -61,6 +61,15 @@ class Rooms:
     async def remove(self, ref: str, *, force: bool, volumes: bool, link: bool) -> None:
         self.calls.append(("remove", ref, force, volumes, link))
 
+    async def connect(self, ref: str, network: str, endpoint: Endpoint) -> None:
+        self.calls.append(("connect", ref, network, endpoint))
+
+    async def disconnect(self, ref: str, network: str, *, force: bool) -> None:
+        self.calls.append(("disconnect", ref, network, force))
+
+    async def vacated(self, network_id: str) -> None:
+        self.calls.append(("vacated", network_id))
+
     async def logs(self, ref: str, query: LogQuery) -> Log:
         self.calls.append(("logs", ref, query))
         return Log()
@@ -84,5 +93,5 @@ class Rooms:
         self.calls.append(("exec_resize", exec_id, height, width))
 
 
-def engine(rooms: Rooms) -> Engine:
-    return Engine(Config(), Host(), Events(), cast(Any, None), cast(Any, rooms))
+def engine(rooms: Rooms, networks: Any = None) -> Engine:
+    return Engine(Config(), Host(), Events(), cast(Any, None), cast(Any, rooms), networks)

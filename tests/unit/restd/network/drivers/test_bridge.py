@@ -69,12 +69,12 @@ def test_ipv6_needs_packets_of_some_size(driver: BridgeDriver) -> None:
 
 
 def test_the_plugin_is_told_bridge_addresses_and_routes(driver: BridgeDriver) -> None:
-    chain = driver.chain(replace(NETWORK, options={"com.docker.network.driver.mtu": "1400"}))
+    chain = driver.chain(replace(NETWORK, options={"com.docker.network.driver.mtu": "1400"}), way_out=True)
     (plugin,) = chain.plugins
     assert chain.name == NETWORK.id and plugin["bridge"] == "br-a" and plugin["mtu"] == 1400
     assert plugin["ipam"]["routes"] == [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]
     assert "ipMasq" not in plugin and chain.knows("ips") and chain.knows("mac")
-    assert "routes" not in driver.chain(replace(NETWORK, internal=True)).plugins[0]["ipam"]
+    assert "routes" not in driver.chain(NETWORK, way_out=False).plugins[0]["ipam"]
 
 
 def test_a_network_lets_out_everything_and_in_what_is_published_or_an_answer() -> None:

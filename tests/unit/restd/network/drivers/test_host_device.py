@@ -26,7 +26,7 @@ def test_the_device_is_told_in_one_way(driver: HostDeviceDriver) -> None:
 
 
 def test_parent_is_another_word_for_device(driver: HostDeviceDriver) -> None:
-    (plugin,) = driver.chain(network(parent="eth1")).plugins
+    (plugin,) = driver.chain(network(parent="eth1"), way_out=True).plugins
     assert plugin["device"] == "eth1" and plugin["type"] == "host-device"
 
 

@@ -36,10 +36,12 @@ def test_a_parent_that_is_not_there_is_refused(plugins: Plugins, parent: str) ->
 def test_modes_are_the_drivers_own(plugins: Plugins) -> None:
     macvlan, ipvlan = (VlanDriver(kind, plugins, "/leases", 1400) for kind in ("macvlan", "ipvlan"))
     private = replace(NETWORK, interface="lo", options={"macvlan_mode": "private"})
-    (plugin,) = macvlan.chain(private).plugins
+    (plugin,) = macvlan.chain(private, way_out=True).plugins
     assert plugin["mode"] == "private" and plugin["master"] == "lo" and plugin["mtu"] == 1400
     assert plugin["capabilities"] == {"ips": True, "mac": True}
-    assert ipvlan.chain(NETWORK).plugins[0]["mode"] == "l2" and not ipvlan.chain(NETWORK).knows("mac")
+    assert ipvlan.chain(NETWORK, way_out=True).plugins[0]["mode"] == "l2" and not ipvlan.chain(
+        NETWORK, way_out=True
+    ).knows("mac")
     with pytest.raises(InvalidParameter, match="requested macvlan mode 'l2' is not valid"):
         macvlan.design(replace(NETWORK, options={"macvlan_mode": "l2"}))
     with pytest.raises(InvalidParameter, match="ipvlan_flag"):

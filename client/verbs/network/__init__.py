@@ -1,0 +1,1 @@
+"""The commands `network …`, one module each."""
