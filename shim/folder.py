@@ -71,10 +71,10 @@ def open_exit_fifo() -> int:
     return os.open(protocol.EXIT_FIFO, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
 
 
-def note(error: BaseException | str) -> None:
-    """Append a line to shim-log.json."""
+def note(error: BaseException | str, log: str = protocol.SHIM_LOG) -> None:
+    """Append a line to shim-log.json, or another log."""
     text = error if isinstance(error, str) else f"{type(error).__name__}: {error}{_where(error)}"
-    _append(protocol.SHIM_LOG, text)
+    _append(log, text)
 
 
 def note_refusal(reason: str) -> None:

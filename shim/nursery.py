@@ -1,4 +1,4 @@
-"""The nursery: a small process that has imported everything and forks a shim for each packet it gets.
+"""The nursery: a small process that has imported everything and forks a shim, or a keeper, for each packet it gets.
 
 A fork of it costs under a millisecond and about a megabyte; a fresh interpreter 15 ms and 7 MiB. It is started as
 `python -I -S -E -c ... FD`, with the standard library, this package and prctl only, and ends when its control socket
@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import prctl
 
-from shim import folder, jsonlog, life, protocol
+from shim import folder, jsonlog, keeper, life, protocol
 from shim.loop import catch_children
 from shim.protocol import Birth, Born, ProcessSpec
 from shim.rehearsal import fill_holes, rehearse
@@ -35,6 +35,7 @@ _CUT_OFF = int(socket.MSG_TRUNC | socket.MSG_CTRUNC)
 _MORE = b"+"
 """What a shim tells the nursery when it has taken a packet; the end of file alone means that there was none."""
 TITLE = "isula-rest-shim"
+KEEPER_TITLE = "isula-rest-keeper"
 
 
 def serve(control: socket.socket, state: str) -> None:
@@ -115,15 +116,25 @@ def _begin(control: socket.socket, taking: int, endings: list[bytes]) -> None:
         if flags & _CUT_OFF:
             raise ValueError("the birth's packet is too large")
         birth = protocol.decode(Birth, data)
-        spec = protocol.decode(ProcessSpec, folder.read(f"{birth.state}/{protocol.PROCESS_FILE}", SPEC_LIMIT))
         os.setsid()
-        prctl.set_child_subreaper(1)
-        prctl.set_name(TITLE)
-        prctl.set_proctitle(f"{TITLE} {birth.state.rpartition('/')[2]}")
+        if birth.keeper:
+            _call_oneself(KEEPER_TITLE, birth.state)
+        else:
+            spec = protocol.decode(ProcessSpec, folder.read(f"{birth.state}/{protocol.PROCESS_FILE}", SPEC_LIMIT))
+            prctl.set_child_subreaper(1)
+            _call_oneself(TITLE, birth.state.rpartition("/")[2])
     except (OSError, ValueError, TypeError) as error:
         _answer(descriptors[0], f"the shim could not start: {error}")
         return
-    life.begin(birth, spec, descriptors[0], descriptors[1:], endings)
+    if birth.keeper:
+        keeper.begin(birth.state, descriptors[0])
+    else:
+        life.begin(birth, spec, descriptors[0], descriptors[1:], endings)
+
+
+def _call_oneself(title: str, whose: str) -> None:
+    prctl.set_name(title)
+    prctl.set_proctitle(f"{title} {whose}")
 
 
 def _refuse(control: socket.socket, reason: str) -> None:

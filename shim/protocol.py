@@ -1,6 +1,6 @@
 """What the daemon and the shim say to each other. The only module of `shim` that the daemon imports.
 
-Three channels:
+Four channels:
 
 * **nursery socket** (SOCK_SEQPACKET pair, daemon <-> nursery): one `Birth` a packet, with SCM_RIGHTS descriptors:
   the reply socket first, then one client connection for each entry of `Birth.attaches` and `Birth.waits`, in order.
@@ -13,6 +13,10 @@ Three channels:
   first byte; or the original iSulad form, three FIFO paths separated by spaces (stdin stdout stderr, a `-` or empty
   word for none), without a newline. The answer is four bytes, a native int: 0, or -1 after a line was written to
   `attach-log.json`. For `attach` and `wait` the client's own connection travels as the descriptor.
+
+* **keeper** (SOCK_SEQPACKET, daemon <-> keeper; `keeper.sock` in the state folder): `KEEP key head record` with one
+  client connection, answered by `KEPT key` when the keeper has sent the response head, or `DROP key` if the client has
+  left; `DROP key`, not answered. A daemon that connects gets a `KEEP` for each connection, then `WELCOME version`.
 
 And one way for news: the shim keeps the FIFO `exit_fifo` open (read-write, so it never blocks nor loses its reader)
 and writes one JSON line a `News`; a daemon that comes later reads what is still in it. The end of file on it means
@@ -132,11 +136,15 @@ class Wait:
 
 @dataclass
 class Birth:
-    """A packet to the nursery: make a shim for the folder `state`."""
+    """A packet to the nursery: make a shim for the folder `state`.
+
+    With `keeper` it shall be the keeper of the state folder `state`; the only descriptor is its connection.
+    """
 
     state: str
     attaches: list[Attach] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
+    keeper: bool = False
     v: int = VERSION
 
 
@@ -203,7 +211,25 @@ OP_PING = "ping"
 
 OK_REPLY, REFUSED_REPLY = 0, -1
 
+KEEPER_SOCKET = "keeper.sock"
+KEEP, KEPT, DROP, WELCOME = b"+", b"!", b"-", b"="
+KEEPER_PACKET = 1 << 20
+"""Bytes of one packet to or from a keeper: the early input of one client is the largest part."""
+KEEPER_BUFFER = 4 << 20
+SO_SNDBUFFORCE = 32  # asm-generic/socket.h
+
 _T = TypeVar("_T")
+
+
+def keeper_packet(operation: bytes, number: int, head: bytes = b"", record: bytes = b"") -> bytes:
+    """A packet to or from a keeper. `number`: a key, or the version."""
+    return b"%b%d %d %b%b" % (operation, number, len(head), head, record)
+
+
+def read_keeper_packet(packet: bytes) -> tuple[bytes, int, bytes, bytes]:
+    """The inverse: operation, number, head, record. ValueError if it is none."""
+    number, length, rest = packet[1:].split(b" ", 2)
+    return packet[:1], int(number), rest[: int(length)], rest[int(length) :]
 
 
 def encode(message: Any) -> bytes:

@@ -30,8 +30,8 @@ from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
 from restd.api.framing import HEAD_LIMIT, ChunkScanner, LengthScanner, head_end, read_head
-from restd.api.hangups import HangupWatch, peer_left
 from restd.api.responses import Answer, Lent
+from restd.lib.hangups import HangupWatch, peer_left
 from restd.model.connection import Borrowed
 
 log = logging.getLogger(__name__)

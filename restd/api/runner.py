@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from restd.api.hangups import HangupWatch
 from restd.api.hijack import DockerProtocol
 from restd.api.responses import Answer, Gone, Stream
+from restd.lib.hangups import HangupWatch
 
 FIRST_WORDS_SECONDS = 0.5
 """How long a daemon that stops waits for the first request of those who have just connected."""
@@ -33,7 +33,7 @@ class DockerServer(web.Server):
         super().__init__(cast(Any, respond))
         self.instant = instant
         self.failure = failure
-        self.hangups = HangupWatch(self._loop)
+        self.hangups = HangupWatch()
         self.endless: set[DockerProtocol] = set()
         self.quiet = False
 

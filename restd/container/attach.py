@@ -12,13 +12,14 @@ import os
 import socket
 from dataclasses import asdict, replace
 
-from restd.container import held
 from restd.container.announce import Announcer
 from restd.container.detach_keys import parse
-from restd.container.held import Client, HangupWatch
+from restd.container.handover import Client
+from restd.container.held import HeldClients
 from restd.container.logs import check_readable, replay
-from restd.container.registry import Entry, Held
+from restd.container.registry import Entry
 from restd.errors import Conflict, NotFound
+from restd.lib.tasks import TaskGroup
 from restd.logs.query import LogQuery
 from restd.model.connection import AttachOptions, Connection, Heads
 from restd.model.container import Container, Status
@@ -34,10 +35,13 @@ async def attach(
     options: AttachOptions,
     connection: Connection,
     heads: Heads,
-    hangups: HangupWatch,
+    held: HeldClients,
+    replays: TaskGroup,
     announcer: Announcer,
 ) -> None:
     """Give the connection away as `options` ask. Raises before anything was written, or returns with it gone.
+
+    `replays` owns replays of a log that go on after the return.
 
     Conflict: paused, restarting, going away, or as many are attached as may be. InvalidParameter: detach keys.
     """
@@ -54,7 +58,7 @@ async def attach(
     client = Client(connection)
     try:
         if not await _to_shim(entry, request, client):
-            await _without_shim(entry, request, client, hangups)
+            await _without_shim(entry, request, client, held, replays)
     except BaseException:
         client.close()
         raise
@@ -99,7 +103,7 @@ async def _to_shim(entry: Entry, request: Attach, client: Client) -> bool:
     return True
 
 
-async def _without_shim(entry: Entry, request: Attach, client: Client, hangups: HangupWatch) -> None:
+async def _without_shim(entry: Entry, request: Attach, client: Client, held: HeldClients, replays: TaskGroup) -> None:
     """The container does not run: replay its log if that was asked, and keep the connection for its next start."""
     async with entry.lock:
         if entry.removed.is_set():
@@ -109,39 +113,38 @@ async def _without_shim(entry: Entry, request: Attach, client: Client, hangups: 
         running = entry.container.state.alive
         if running and await _to_shim(entry, request, client):
             return
-        keep = request.follow and not running
-        borrowed = client.borrow()
-        if keep:
-            hangups.check(entry, Attach, len(base64.b64encode(borrowed.early)))
-        if not held.send(borrowed.descriptor, request.head.encode("latin-1")):
-            client.given()
+        if running or not request.follow:
+            _answer(entry.container, request, client, replays)
             return
-        if not request.replay:
-            _keep_or_end(entry, request, client, hangups, keep)
-        elif not keep:
-            hangups.tasks.start(_replay(entry.container, request, client.keep()), "replay")
-        elif await _replay(entry.container, request, os.dup(borrowed.descriptor)):
+        borrowed = client.borrow()
+        early = base64.b64encode(borrowed.early).decode()
+        held.check(entry, Attach, len(early))
+        if request.replay:
             # Under the lock, so that nothing is missed: a start, and its output, comes after the replay.
-            _keep_or_end(entry, request, client, hangups, keep)
-        else:
-            client.given()
+            if not await _replay(entry.container, request, os.dup(borrowed.descriptor)):
+                client.given()
+                return
+            request = replace(request, head="", replay=False)
+        await held.hold(entry, client.keep(), replace(request, early=early))
 
 
-def _keep_or_end(entry: Entry, request: Attach, client: Client, hangups: HangupWatch, keep: bool) -> None:
-    if not keep:
-        client.given()
-        return
-    early = base64.b64encode(client.borrow().early).decode()
-    hangups.hold(entry, Held(client.keep(), replace(request, head="", early=early, replay=False)))
+def _answer(container: Container, request: Attach, client: Client, replays: TaskGroup) -> None:
+    """There is no stream to come: the log so far if that was asked, and the end."""
+    if request.replay:
+        replays.start(_replay(container, request, client.keep()), "replay")
+    else:
+        client.end(request.head)
 
 
 async def _replay(container: Container, request: Attach, descriptor: int) -> bool:
-    """Send the log so far; whether the client took it all. Closes the descriptor."""
+    """Send the head and the log so far; whether the client took it all. Closes the descriptor."""
     loop = asyncio.get_running_loop()
     query = LogQuery(stdout=request.stdout, stderr=request.stderr)
     with socket.socket(fileno=descriptor) as connection:
         connection.setblocking(False)
         try:
+            async with asyncio.timeout(REPLAY_SECONDS):
+                await loop.sock_sendall(connection, request.head.encode("latin-1"))
             async for chunk in replay(container, query):
                 async with asyncio.timeout(REPLAY_SECONDS):
                     await loop.sock_sendall(connection, chunk)

@@ -17,7 +17,7 @@ from restd.container.create import Created, Creator
 from restd.container.exec import Execs
 from restd.container.exited import Exits
 from restd.container.gc import Collector, Leftover
-from restd.container.held import HangupWatch
+from restd.container.held import HeldClients
 from restd.container.kill import kill, kill_at_once
 from restd.container.list import Counts, ListQuery, count, listed
 from restd.container.logs import LogStream, read_logs
@@ -46,6 +46,7 @@ from restd.model.container import Container, CreateRequest, Endpoint, Exec, Exec
 from restd.model.image import ImageUse
 from restd.network.networks import Networks
 from restd.runtime.dispatch import Runtimes
+from restd.runtime.keeper import Keeper
 from restd.runtime.nursery import Nursery
 
 log = logging.getLogger(__name__)
@@ -69,9 +70,9 @@ class Containers:
         self._runtimes = runtimes = Runtimes(config, self._nursery)
         self._records = records = Records(config)
         self._announcer = announcer = Announcer(events)
-        self._hangups = HangupWatch(tasks, config.attach_limit)
+        self._held = held = HeldClients(Keeper(config.state, self._nursery, tasks), config.attach_limit)
         self._collector = collector = Collector(tasks)
-        self._remover = remover = Remover(registry, records, images, announcer, collector, chores)
+        self._remover = remover = Remover(registry, records, images, announcer, held, collector, chores)
         self._sandboxes = sandboxes = Sandboxes(config, registry, networks, collector, tasks, chores)
         self._exits = exits = Exits(
             records,
@@ -83,6 +84,7 @@ class Containers:
             chores,
             remover.after_exit,
             self._revive,
+            held,
             sandboxes,
         )
         self._creator = Creator(config, host, registry, records, images, runtimes, announcer, networks)
@@ -96,7 +98,7 @@ class Containers:
             announcer,
             exits,
             remover,
-            self._hangups,
+            held,
             sandboxes,
             tasks,
         )
@@ -127,6 +129,7 @@ class Containers:
     async def open(self) -> None:
         """Bring back what the disk knows, and compare it with what really runs."""
         await self._restorer.restore()
+        await self._held.restore(self._registry.get)
         self._execs.restore()
         self._revivals.open()
 
@@ -137,10 +140,8 @@ class Containers:
             log.warning("some clean-ups did not end within %.0f s; the next start takes them up", CHORES_SECONDS)
         await self._chores.close()
         self._sandboxes.close()
-        self._hangups.close()
+        self._held.close(self._registry)
         for entry in self._registry:
-            for held in entry.held:
-                held.close()
             if entry.link is not None:
                 entry.link.close()
         await self._nursery.close()
@@ -169,6 +170,7 @@ class Containers:
 
     async def create(self, request: CreateRequest) -> Created:
         """Make a container; nothing runs yet. On return it survives a power cut."""
+        self._held.expect()
         return await self._creator.create(request)
 
     def get(self, ref: str) -> Container:
@@ -294,11 +296,11 @@ class Containers:
 
     async def attach(self, ref: str, options: AttachOptions, connection: Connection, heads: Heads) -> None:
         """Join a client's connection to its streams. Raises before anything was written, or gives it away."""
-        await attach(self._find(ref), options, connection, heads, self._hangups, self._announcer)
+        await attach(self._find(ref), options, connection, heads, self._held, self._tasks, self._announcer)
 
     async def wait(self, ref: str, condition: str, connection: Connection, heads: Heads) -> WaitResult | None:
         """The result if it is known at once; else the connection is given away and None returned."""
-        return await wait(await self._settled(ref), condition, connection, heads, self._hangups)
+        return await wait(await self._settled(ref), condition, connection, heads, self._held)
 
     async def exec_create(self, ref: str, config: ExecConfig) -> str:
         """Prepare an exec; its id."""

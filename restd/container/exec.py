@@ -20,7 +20,7 @@ from restd.config import Config
 from restd.container import detach_keys
 from restd.container.announce import Announcer
 from restd.container.exited import is_ending
-from restd.container.held import Client
+from restd.container.handover import Client
 from restd.container.registry import Entry, ExecEntry, Registry
 from restd.container.resize import check_size, set_size
 from restd.errors import Conflict, EngineError, InvalidParameter, NotFound, SystemFailure, Unavailable

@@ -16,9 +16,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
-from restd.container import held, restart_policy, shared_memory, state
+from restd.container import restart_policy, shared_memory, state
 from restd.container.announce import Announcer
 from restd.container.gc import Collector
+from restd.container.held import HeldClients
 from restd.container.records import Records
 from restd.container.registry import Entry
 from restd.container.sandboxes import Sandboxes
@@ -61,6 +62,7 @@ class Exits:
         chores: TaskGroup,
         remove: Callable[[Entry], Awaitable[None]],
         revive: Callable[[Entry], None],
+        held: HeldClients,
         sandboxes: Sandboxes,
     ) -> None:
         self._records = records
@@ -72,6 +74,7 @@ class Exits:
         self._chores = chores
         self._remove = remove
         self._revive = revive
+        self._held = held
         self._sandboxes = sandboxes
 
     def watch(self, entry: Entry, link: ShimLink) -> None:
@@ -156,7 +159,7 @@ class Exits:
             entry.container = replace(container, state=state.called_off(container.state), manually_stopped=True)
             if entry.revival is not None:
                 entry.revival.cancel()
-            held.release_waits(entry, container.state.exit_code)
+            self._held.release_waits(entry, container.state.exit_code)
         await self._save(entry)
         return True
 

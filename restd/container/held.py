@@ -1,48 +1,60 @@
 """Client connections that wait for a shim to be born: attaches and waits that come before the start.
 
-That is the usual order (the docker CLI: create, attach, wait, start). Their response head has been sent, so that the
-client goes on to start the container. `handed` gives them to the start, `release` ends them at a removal, and the
-`HangupWatch` drops those whose client has left: each `docker run -d` leaves a wait behind.
+That is the usual order (the docker CLI: create, attach, wait, start). They get their response head, and go on to start
+the container. A start takes them, a removal ends them, and those whose client has left are dropped: each
+`docker run -d` leaves a wait behind. The keeper has a copy of each, so that they outlive this daemon: the next one
+holds them again (docs/decisions/0005-keeper.md).
 
 All of it runs on the event loop, with `entry.lock` held wherever connections are added or taken.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
+import logging
 import os
-import select
-import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
+from functools import partial
 
 from restd.container.registry import Entry, Held
 from restd.errors import Conflict
-from restd.lib.tasks import TaskGroup
-from restd.model.connection import Borrowed, Connection
+from restd.lib.hangups import HangupWatch
+from restd.lib.sockets import end, send
+from restd.lib.times import now_ns
+from restd.model.container import Container
 from restd.runtime.base import Handed
-from shim.protocol import ATTACH_LIMIT, Attach, Wait
+from restd.runtime.keeper import Keeper, Kept
+from shim import protocol
+from shim.protocol import ATTACH_LIMIT, OP_ATTACH, OP_WAIT, Attach, Wait
+
+log = logging.getLogger(__name__)
 
 WAIT_LIMIT = 1024
 """Held waits of one container."""
 EARLY_LIMIT = 768 << 10
 """Input, as base64, that clients of one container sent in one packet with their requests: it travels to the shim in the
 packet of its birth. What they send later stays in their sockets."""
-_BATCH = 64
+RECORD_VERSION = 1
 
 
-class HangupWatch:
-    """Holds connections, and lets go of those whose client has gone.
+class HeldClients:
+    """Holds connections for their containers, and lets go of those whose client has gone.
 
-    One epoll descriptor for all of them, asked for nothing but hang-ups: the loop is woken only when a client leaves.
-    What a client sends meanwhile stays in its socket for the shim. `tasks` owns background work on connections.
+    What a client sends meanwhile stays in its socket for the shim.
     """
 
-    def __init__(self, tasks: TaskGroup, attach_limit: int = ATTACH_LIMIT) -> None:
-        self.tasks = tasks
+    def __init__(self, keeper: Keeper, attach_limit: int = ATTACH_LIMIT) -> None:
+        self._keeper = keeper
         self._attach_limit = attach_limit
-        self._watched: dict[int, tuple[Entry, Held]] = {}
-        self._epoll: select.epoll | None = None
+        self._hangups = HangupWatch()
+
+    def __len__(self) -> int:
+        return len(self._hangups)
+
+    def expect(self) -> None:
+        """A container is being made: clients like to attach next."""
+        self._keeper.expect()
 
     def check(self, entry: Entry, kind: type[Attach] | type[Wait], early: int = 0) -> None:
         """Conflict if the container holds as many connections of this kind as it may, or as much early input."""
@@ -55,123 +67,122 @@ class HangupWatch:
         ):
             raise Conflict(f"more than {EARLY_LIMIT} bytes of input came before the start of the container")
 
-    def hold(self, entry: Entry, held: Held) -> None:
-        """Keep a connection with its container until a start, a removal, or the client's end."""
-        if self._epoll is None:
-            self._epoll = select.epoll()
-            asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._hung_up)
+    async def hold(self, entry: Entry, descriptor: int, request: Attach | Wait) -> None:
+        """Send the head of `request`, and keep the connection until a start, a removal, or the client's end.
+
+        The descriptor is ours from the call on.
+        """
+        held = Held(descriptor, replace(request, head=""), now_ns())
+        try:
+            key = await self._keeper.keep(
+                descriptor, request.head.encode("latin-1"), partial(_record, entry.container, held)
+            )
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if key is None:  # the client has left
+            os.close(descriptor)
+            return
+        held.key = key
+        self._watch(entry, held)
+
+    def _watch(self, entry: Entry, held: Held) -> None:
         entry.held.append(held)
-        held.forget = self._forget
-        self._watched[held.descriptor] = (entry, held)
-        self._epoll.register(held.descriptor, 0)  # EPOLLHUP and EPOLLERR come unasked
+        self._hangups.add(held.descriptor, partial(self._left, entry, held))
 
-    def _forget(self, descriptor: int) -> None:
-        # Before the descriptor is closed: the shim's copy would keep the registration alive.
-        if self._watched.pop(descriptor, None) is not None and self._epoll is not None:
-            self._epoll.unregister(descriptor)
+    def _left(self, entry: Entry, held: Held) -> None:
+        if held in entry.held:
+            entry.held.remove(held)
+        self._close(held)
 
-    def _hung_up(self) -> None:
-        assert self._epoll is not None
-        for descriptor, _ in self._epoll.poll(0, _BATCH):
-            entry, held = self._watched[descriptor]
-            if held in entry.held:
-                entry.held.remove(held)
-            held.close()
+    def _close(self, held: Held, way: Callable[[int], None] = os.close) -> None:
+        self._hangups.discard(held.descriptor)
+        self._keeper.drop(held.key)
+        way(held.descriptor)
 
-    def __len__(self) -> int:
-        return len(self._watched)
+    def take(self, entry: Entry) -> tuple[Handed, list[Held]]:
+        """Take a container's connections for a birth, in the form that the runtime wants.
 
-    def close(self) -> None:
-        """Stop watching. The connections stay with their containers, which close them."""
-        for descriptor in list(self._watched):
-            self._watched[descriptor][1].forget = None
-            self._forget(descriptor)
-        if self._epoll is not None:
-            asyncio.get_running_loop().remove_reader(self._epoll.fileno())
-            self._epoll.close()
-            self._epoll = None
+        They are no longer watched: the descriptors stay what they are until `given` or `give_back`.
+        """
+        attaches = [held for held in entry.held if isinstance(held.request, Attach)]
+        waits = [held for held in entry.held if isinstance(held.request, Wait)]
+        entry.held = []
+        taken = attaches + waits
+        for held in taken:
+            self._hangups.discard(held.descriptor)
+        return (
+            Handed(
+                attaches=[held.request for held in attaches if isinstance(held.request, Attach)],
+                waits=[held.request for held in waits if isinstance(held.request, Wait)],
+                descriptors=[held.descriptor for held in taken],
+            ),
+            taken,
+        )
 
+    def given(self, taken: Iterable[Held]) -> None:
+        """A shim has its own copies."""
+        for held in taken:
+            self._close(held)
 
-class Client:
-    """A client's connection on its way from the server to somebody else. Borrowed only when it is needed, once."""
+    def give_back(self, entry: Entry, taken: Iterable[Held]) -> None:
+        """The start has failed: streams end with it, waits go on waiting."""
+        for held in taken:
+            if isinstance(held.request, Wait):
+                self._watch(entry, held)
+            else:
+                self._close(held, end)
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._borrowed: Borrowed | None = None
+    def release(self, entry: Entry, exit_code: int) -> None:
+        """The container is gone: waits get its last exit code, streams their end."""
+        taken, entry.held = entry.held, []
+        for held in taken:
+            self._release(held, exit_code)
 
-    def borrow(self) -> Borrowed:
-        """The descriptor, which stays ours, and the client's early bytes."""
-        if self._borrowed is None:
-            self._borrowed = self._connection.borrow()
-        return self._borrowed
+    def release_waits(self, entry: Entry, exit_code: int) -> None:
+        """Answer the waits for an end: the start that they were kept for will not come."""
+        for held in [held for held in entry.held if isinstance(held.request, Wait) and not held.request.removed]:
+            entry.held.remove(held)
+            self._release(held, exit_code)
 
-    def given(self) -> None:
-        """A shim has a copy: the server forgets the connection, and so do we."""
-        self._connection.release()
-        self.close()
-
-    def keep(self) -> int:
-        """The descriptor, from now on the caller's; the server forgets the connection."""
-        descriptor = self.borrow().descriptor
-        self._borrowed = None
-        self._connection.release()
-        return descriptor
-
-    def end(self, head: str) -> None:
-        """Answer with the head alone."""
-        send(self.borrow().descriptor, head.encode("latin-1"))
-        self.given()
-
-    def close(self) -> None:
-        """Let go of our copy, if it is still here: the server has the connection again."""
-        if self._borrowed is not None:
-            os.close(self._borrowed.descriptor)
-            self._borrowed = None
-
-
-def handed(entry: Entry) -> tuple[Handed, list[Held]]:
-    """Take the held connections for a birth: in the form that the runtime wants, and to be closed after it.
-
-    They are no longer watched: their descriptors stay what they are until `close`. If no shim was asked in the end
-    (the birth raised), give them back with `HangupWatch.hold` or close them.
-    """
-    attaches = [held for held in entry.held if isinstance(held.request, Attach)]
-    waits = [held for held in entry.held if isinstance(held.request, Wait)]
-    entry.held = []
-    taken = attaches + waits
-    for held in taken:
-        held.unwatch()
-    return (
-        Handed(
-            attaches=[held.request for held in attaches if isinstance(held.request, Attach)],
-            waits=[held.request for held in waits if isinstance(held.request, Wait)],
-            descriptors=[held.descriptor for held in taken],
-        ),
-        taken,
-    )
-
-
-def release(entry: Entry, exit_code: int) -> None:
-    """End all held connections, because the container is gone: waits get its last exit code, streams their end."""
-    taken, entry.held = entry.held, []
-    for held in taken:
+    def _release(self, held: Held, exit_code: int) -> None:
         if isinstance(held.request, Wait):
             send(held.descriptor, wait_body(exit_code))
-        held.close()
+        self._close(held, end)
+
+    async def restore(self, find: Callable[[str], Entry | None]) -> None:
+        """Hold again what an earlier daemon held. `find` knows a container by its full id."""
+        for kept in await self._keeper.open():
+            try:
+                container, exit_code, held = _read(kept)
+            except (ValueError, KeyError, TypeError) as error:
+                log.error("a connection that was kept is lost: %s", error)
+                self._keeper.drop(kept.key)
+                os.close(kept.descriptor)
+                continue
+            entry = find(container)
+            if entry is None:
+                self._release(held, exit_code)
+            elif _was_given(entry.container, held):
+                self._close(held)
+            else:
+                self._keeper.adopt(kept.key, kept.descriptor, partial(_record, entry.container, held))
+                self._watch(entry, held)
+
+    def close(self, entries: Iterable[Entry]) -> None:
+        """Let go of all. The keeper has copies for the next daemon."""
+        self._keeper.close()
+        self._hangups.close()
+        for entry in entries:
+            for held in entry.held:
+                os.close(held.descriptor)
+            entry.held = []
 
 
-def release_waits(entry: Entry, exit_code: int) -> None:
-    """Answer the held waits for an end: the start that they were kept for will not come."""
-    for held in [held for held in entry.held if isinstance(held.request, Wait) and not held.request.removed]:
-        entry.held.remove(held)
-        send(held.descriptor, wait_body(exit_code))
-        held.close()
-
-
-def close(taken: Iterable[Held]) -> None:
-    """Close our copies, after a shim has its own."""
-    for held in taken:
-        held.close()
+def _was_given(container: Container, held: Held) -> bool:
+    """Whether there was a start since: its shim got the connection."""
+    state = container.state
+    return state.alive or max(state.started_at, state.finished_at) > held.since
 
 
 def wait_body(exit_code: int) -> bytes:
@@ -180,10 +191,24 @@ def wait_body(exit_code: int) -> bytes:
     return b"%x\r\n%b\r\n0\r\n\r\n" % (len(text), text)
 
 
-def send(descriptor: int, data: bytes) -> bool:
-    """Send a few bytes without blocking; False if the client has gone, or takes nothing."""
-    with socket.socket(fileno=os.dup(descriptor)) as connection:
-        try:
-            return connection.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) == len(data)
-        except OSError:
-            return False
+def _record(container: Container, held: Held) -> bytes:
+    """What the next daemon has to know. The exit code is the last one as long as the connection is held."""
+    record = {
+        "v": RECORD_VERSION,
+        "container": container.id,
+        "exit_code": container.state.exit_code,
+        "since": held.since,
+        "op": OP_ATTACH if isinstance(held.request, Attach) else OP_WAIT,
+        "request": asdict(held.request),
+    }
+    return json.dumps(record, separators=(",", ":")).encode()
+
+
+def _read(kept: Kept) -> tuple[str, int, Held]:
+    """The inverse: container, its exit code, connection. ValueError, KeyError or TypeError if it can't be read."""
+    record = json.loads(kept.record)
+    if not isinstance(record["request"], dict):
+        raise TypeError("its request is no object")
+    kind: type[Attach] | type[Wait] = {OP_ATTACH: Attach, OP_WAIT: Wait}[record["op"]]
+    held = Held(kept.descriptor, protocol.decode(kind, record["request"]), int(record["since"]), kept.key)
+    return str(record["container"]), int(record["exit_code"]), held

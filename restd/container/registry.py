@@ -8,8 +8,7 @@ complete object.
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from restd.errors import Conflict, InvalidParameter, NotFound
@@ -19,31 +18,18 @@ from restd.runtime.nursery import ShimLink
 from shim.protocol import Attach, Wait
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Held:
     """A client's connection that waits for a shim to be born; the descriptor is ours to close.
 
-    The response head has been sent. `request` says what the shim shall do with it.
+    The response head has been sent. `request` says what the shim shall do with it. `since` is when it was held (ns).
+    `key`: the keeper has a copy under it; 0 if none has.
     """
 
     descriptor: int
     request: Attach | Wait
-    condition: str = ""  # of a wait: not-running, next-exit, removed
-    forget: Callable[[int], None] | None = None
-    """Set while somebody watches the descriptor; called with it before it is closed or given away."""
-
-    def unwatch(self) -> None:
-        """Nobody watches the descriptor any more."""
-        forget, self.forget = self.forget, None
-        if forget is not None and self.descriptor >= 0:
-            forget(self.descriptor)
-
-    def close(self) -> None:
-        """Let go of the connection; the client sees the end of the stream."""
-        self.unwatch()
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
+    since: int = 0
+    key: int = 0
 
 
 @dataclass(slots=True)
@@ -110,6 +96,10 @@ class Registry:
         if matches:
             raise InvalidParameter(f"multiple IDs found with provided prefix: {reference}")
         raise NotFound(f"No such container: {reference}")
+
+    def get(self, container_id: str) -> Entry | None:
+        """The container with this full id, if there is one."""
+        return self._by_id.get(container_id)
 
     def find_exec(self, exec_id: str) -> tuple[Entry, ExecEntry]:
         """An exec and its container. NotFound `No such exec instance: X`."""

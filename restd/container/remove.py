@@ -13,9 +13,10 @@ import shutil
 from dataclasses import replace
 from functools import partial
 
-from restd.container import held, run_folder, state
+from restd.container import run_folder, state
 from restd.container.announce import Announcer
 from restd.container.gc import Collector
+from restd.container.held import HeldClients
 from restd.container.records import Records
 from restd.container.registry import Entry, Registry
 from restd.errors import Conflict, EngineError, InvalidParameter, NotFound, SystemFailure
@@ -34,6 +35,7 @@ class Remover:
         records: Records,
         images: ImageStore,
         announcer: Announcer,
+        held: HeldClients,
         collector: Collector,
         chores: TaskGroup,
     ) -> None:
@@ -41,6 +43,7 @@ class Remover:
         self._records = records
         self._images = images
         self._announce = announcer
+        self._held = held
         self._collector = collector
         self._chores = chores
         self._emptying = False
@@ -82,7 +85,7 @@ class Remover:
         async with entry.lock:
             self._registry.discard(entry)
             entry.removed.set()
-            held.release(entry, container.state.exit_code)
+            self._held.release(entry, container.state.exit_code)
         self._announce(container, "destroy")
         if entry.link is not None:
             entry.link.close()

@@ -216,7 +216,8 @@ class Restorer:
             )
             self._exits.apply(entry, record)
             return
-        if record is None and link.alive():
+        unfinished = record is None and link.alive()
+        if unfinished:
             pid = _pid(container.run_directory)
             if pid and await self._runtimes.of(container).status(container) in ("running", "paused"):
                 entry.link = link
@@ -224,8 +225,10 @@ class Restorer:
                 entry.container = state.begun(container, pid, _born(container.run_directory))
                 await self._compare_running(entry, link)
                 return
+            # At once, so that it ends no stream: its clients stay for the next start (restd.container.held).
+            await link.kill()
         mounted = self._images.overlay.is_mounted(container.id) or shared_memory.is_mounted(container)
-        if mounted or self._runtimes.keeps(container):
+        if unfinished or mounted or self._runtimes.keeps(container):
             entry.cleaning = self._chores.start(self._clean(entry), f"clean {container.id[:12]}")
             entry.unmounting = entry.cleaning
         if container.state.status is Status.RESTARTING:

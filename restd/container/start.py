@@ -15,17 +15,17 @@ from dataclasses import replace
 from typing import Any
 
 from restd.config import Config as EngineConfig
-from restd.container import held, links, run_folder, shared_memory, state
+from restd.container import links, run_folder, shared_memory, state
 from restd.container.announce import Announcer
 from restd.container.check import joined_container
 from restd.container.check_mounts import make_sources
 from restd.container.exited import Exits, cleaned
-from restd.container.held import HangupWatch
+from restd.container.held import HeldClients
 from restd.container.log_options import log_spec
 from restd.container.network_files import write_network_files
 from restd.container.places import Place
 from restd.container.records import Records
-from restd.container.registry import Entry, Held, Registry
+from restd.container.registry import Entry, Registry
 from restd.container.remove import Remover
 from restd.container.sandboxes import Sandboxes
 from restd.container.start_failures import Failure, failure_of
@@ -40,7 +40,7 @@ from restd.model.sandbox import Sandbox
 from restd.oci.spec import SpecInputs, build_spec
 from restd.runtime.base import RuntimeFailure, Started
 from restd.runtime.dispatch import Runtimes
-from shim.protocol import ProcessSpec, Wait
+from shim.protocol import ProcessSpec
 
 _LOG_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -59,7 +59,7 @@ class Starter:
         announcer: Announcer,
         exits: Exits,
         remover: Remover,
-        hangups: HangupWatch,
+        held: HeldClients,
         sandboxes: Sandboxes,
         tasks: TaskGroup,
     ) -> None:
@@ -72,7 +72,7 @@ class Starter:
         self._announce = announcer
         self._exits = exits
         self._remover = remover
-        self._hangups = hangups
+        self._held = held
         self._sandboxes = sandboxes
         self._tasks = tasks
 
@@ -106,7 +106,7 @@ class Starter:
             await self._clean(entry.container)
             failure = await self._attempt(entry)
             if failure is not None:
-                held.release_waits(entry, entry.container.state.exit_code)
+                self._held.release_waits(entry, entry.container.state.exit_code)
         if failure is not None:
             raise failure.error from failure.cause
 
@@ -138,14 +138,14 @@ class Starter:
         joining = self._tasks.start(_tried(self._sandboxes.join(entry, plan)), f"join {container.id[:12]}")
         if container.host_config.sysctls:
             await _joined(joining)  # one of them may be of an interface
-        handed, taken = held.handed(entry)
+        handed, taken = self._held.take(entry)
         try:
             started = await runtime.create(container, spec, self._process(container), handed)
         except BaseException:
-            self._give_back(entry, taken)
+            self._held.give_back(entry, taken)
             await asyncio.wait([joining])  # what it has made is given back as a whole
             raise
-        held.close(taken)
+        self._held.given(taken)
         entry.link = started.link
         entry.exited.clear()
         try:
@@ -232,14 +232,6 @@ class Starter:
         if not os.access(self._config.init_path, os.X_OK):
             raise SystemFailure(f"the init program {self._config.init_path} is not there; install it or set init-path")
         return self._config.init_path
-
-    def _give_back(self, entry: Entry, taken: list[Held]) -> None:
-        """No shim took them: streams end with the failed start, waits go on waiting."""
-        for connection in taken:
-            if isinstance(connection.request, Wait):
-                self._hangups.hold(entry, connection)
-            else:
-                connection.close()
 
     async def _undo(self, entry: Entry, started: Started) -> None:
         """The container was created but couldn't be let run: end it and its shim."""

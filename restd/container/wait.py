@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict, dataclass
 
-from restd.container import held
-from restd.container.held import Client, HangupWatch
-from restd.container.registry import Entry, Held
+from restd.container.handover import Client
+from restd.container.held import HeldClients
+from restd.container.registry import Entry
 from restd.errors import InvalidParameter, SystemFailure
 from restd.model.connection import Connection, Heads
 from restd.model.container import Container
@@ -31,7 +31,7 @@ class WaitResult:
 
 
 async def wait(
-    entry: Entry, condition: str, connection: Connection, heads: Heads, hangups: HangupWatch
+    entry: Entry, condition: str, connection: Connection, heads: Heads, held: HeldClients
 ) -> WaitResult | None:
     """The result if `condition` holds already; None if the connection was given away, its head sent or to be sent.
 
@@ -47,7 +47,7 @@ async def wait(
     try:
         if await _to_shim(entry, request, client):
             return None
-        return await _without_shim(entry, condition, request, client, hangups)
+        return await _without_shim(entry, condition, request, client, held)
     finally:
         client.close()
 
@@ -70,7 +70,7 @@ async def _to_shim(entry: Entry, request: Wait, client: Client) -> bool:
 
 
 async def _without_shim(
-    entry: Entry, condition: str, request: Wait, client: Client, hangups: HangupWatch
+    entry: Entry, condition: str, request: Wait, client: Client, held: HeldClients
 ) -> WaitResult | None:
     """The container doesn't run, or ends just now: answer, or keep the connection for the next start.
 
@@ -88,11 +88,8 @@ async def _without_shim(
             raise SystemFailure(f"the shim of container {entry.container.id} ended while it was asked to wait")
         if condition == NOT_RUNNING and not entry.container.state.running:
             return _result(entry.container)
-        hangups.check(entry, Wait)
-        if held.send(client.borrow().descriptor, request.head.encode("latin-1")):
-            hangups.hold(entry, Held(client.keep(), Wait(removed=request.removed), condition))
-        else:
-            client.given()  # the client has left
+        held.check(entry, Wait)
+        await held.hold(entry, client.keep(), request)
         return None
 
 

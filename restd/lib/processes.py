@@ -176,3 +176,19 @@ def _input(stdin: bytes) -> int:
     os.write(descriptor, stdin)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
+
+
+def session_members(leader: int) -> list[int]:
+    """The processes of the session that `leader` has begun, it first if it lives. Source: proc_pid_stat(5)."""
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                fields = file.read(4096).rpartition(b")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == leader and fields[0] not in (b"Z", b"X"):
+            found.append(int(name))
+    return sorted(found, key=lambda pid: pid != leader)

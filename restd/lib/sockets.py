@@ -1,11 +1,13 @@
-"""Unix sockets: names that would be too long, who is on the other side."""
+"""Sockets: names that would be too long, who is on the other side, connections known by their descriptor alone."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import socket
 import struct
+import termios
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,3 +37,30 @@ def peer_of(connection: socket.socket) -> Peer:
     data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     pid, uid, _ = _CREDENTIALS.unpack(data)
     return Peer(pid, uid)
+
+
+def send(descriptor: int, data: bytes) -> bool:
+    """Send a few bytes; False if the other side has gone, or takes nothing."""
+    with socket.socket(fileno=os.dup(descriptor)) as connection:
+        try:
+            return connection.send(data, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) == len(data)
+        except OSError:
+            return False
+
+
+def unread(descriptor: int) -> int:
+    """How many of the bytes that were sent the other side has not taken yet (SIOCOUTQ, which is TIOCOUTQ; unix(7))."""
+    return _ask(descriptor, termios.TIOCOUTQ)
+
+
+def _ask(descriptor: int, request: int) -> int:
+    return int(struct.unpack("i", fcntl.ioctl(descriptor, request, struct.pack("i", 0)))[0])
+
+
+def end(descriptor: int) -> None:
+    """End a connection, whoever else has a copy of it, and close the descriptor."""
+    with socket.socket(fileno=descriptor) as connection:
+        try:
+            connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # the other side has gone

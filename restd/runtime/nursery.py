@@ -8,14 +8,16 @@ import importlib.util
 import json
 import logging
 import os
+import signal
 import socket
 import struct
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from restd.errors import Conflict, SystemFailure
-from restd.lib.processes import ENVIRONMENT
+from restd.lib.processes import ENVIRONMENT, session_members
+from restd.lib.sockets import short_path
 from shim import protocol
 from shim.protocol import Attach, Birth, Born, ExitRecord, News, Wait
 
@@ -26,7 +28,6 @@ REQUEST_SECONDS = 10.0
 NURSERY_SECONDS = 10.0
 ENDING_SECONDS = 5.0
 _SEND_BUFFER = 4 << 20
-_SO_SNDBUFFORCE = 32  # asm-generic/socket.h
 _REPLY_LIMIT = 64 << 10
 _HEAP = {"MALLOC_TRIM_THRESHOLD_": str(1 << 20), "MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
 """How much free memory a shim's heap keeps (mallopt(3)). With less, heavy output would make the heap grow and shrink
@@ -84,6 +85,19 @@ class ShimLink:
                 return False
             await asyncio.sleep(0.01)
         return True
+
+    async def kill(self) -> None:
+        """End a living shim whose container is not there yet, and what it has called: all of its session."""
+        shim, _ = self.process()
+        deadline = asyncio.get_running_loop().time() + ENDING_SECONDS
+        while members := session_members(shim):
+            if asyncio.get_running_loop().time() > deadline:
+                log.error("%s: processes %s of its session do not end", self.state, members)
+                return
+            for pid in members:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            await asyncio.sleep(0.01)
 
     def read_exit_record(self) -> ExitRecord | None:
         """The exit record, or None if there is none yet. One that can't be read says `unknown`."""
@@ -201,7 +215,7 @@ class ShimLink:
 
     async def _exchange(self, connection: socket.socket, op: str, fields: dict[str, Any], fd: int | None) -> int:
         loop = asyncio.get_running_loop()
-        with _short_path(self.state, protocol.ATTACH_SOCKET) as path:
+        with short_path(self.state, protocol.ATTACH_SOCKET) as path:
             await loop.sock_connect(connection, path)
         message = json.dumps({**fields, "v": protocol.VERSION, "op": op}, separators=(",", ":")).encode() + b"\n"
         sent = 0
@@ -279,6 +293,10 @@ class Nursery:
             raise SystemFailure(f"the shim for {state} died{_last_words(state)}")
         return protocol.decode(Born, data), ShimLink(state)
 
+    async def hire_keeper(self, state: str, descriptor: int) -> None:
+        """Let a keeper of the state folder `state` be born; it gets a copy of `descriptor`, its connection."""
+        await self._send(protocol.encode(Birth(state, keeper=True)), [descriptor])
+
     async def close(self) -> None:
         """Let the nursery end; the shims live on."""
         async with self._starting:
@@ -321,7 +339,7 @@ class Nursery:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         with contextlib.suppress(OSError):
-            ours.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BUFFER)
+            ours.setsockopt(socket.SOL_SOCKET, protocol.SO_SNDBUFFORCE, _SEND_BUFFER)
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
                 *nursery_command(theirs.fileno(), self._state, self._preamble),
@@ -370,16 +388,6 @@ async def _send_packet(control: socket.socket, packet: bytes, descriptors: list[
                 return
             except BlockingIOError:
                 await asyncio.sleep(0.001)
-
-
-@contextlib.contextmanager
-def _short_path(folder: str, name: str) -> Iterator[str]:
-    """A path for a unix socket in `folder`, short whatever the folder's name (sun_path holds 107 bytes)."""
-    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{descriptor}/{name}"
-    finally:
-        os.close(descriptor)
 
 
 def _last_words(state: str) -> str:

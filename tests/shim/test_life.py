@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+from restd.lib.tasks import TaskGroup
+from restd.runtime.keeper import Keeper
 from restd.runtime.nursery import Nursery, ShimGone, ShimLink
 from shim import protocol
 from shim.protocol import Attach, LogSpec, News, ProcessSpec, Wait
@@ -417,3 +419,30 @@ def children_of(pid: int) -> list[str]:
             return file.read().split()
     except OSError:
         return []
+
+
+@scenario
+async def test_nothing_is_imported_by_a_keeper_either(rig: Rig) -> None:
+    await rig.nursery.close()
+    rig.nursery = Nursery(rig.folder, preamble=_NO_IMPORTS)
+    tasks = TaskGroup("test")
+    first, second = (Keeper(rig.folder, rig.nursery, tasks) for _ in range(2))
+    stays, leaves = rig.peer(Attach()), rig.peer(Attach())
+    for peer in (stays, leaves):
+        assert await first.keep(peer.theirs.fileno(), b"HEAD", lambda: b"record")
+        assert await asyncio.to_thread(peer.read_until, b"HEAD")
+        peer.handed()
+    leaves.close()
+    last = rig.peer(Attach())
+    key = await first.keep(last.theirs.fileno(), b"", lambda: b"record")
+    assert key
+    first.drop(key)
+    first.close()
+    (kept,) = await second.open()
+    second.drop(kept.key)
+    os.close(kept.descriptor)
+    assert await asyncio.to_thread(stays.read_all) == b""
+    second.close()
+    await until(lambda: not os.path.exists(f"{rig.folder}/{protocol.KEEPER_SOCKET}"))
+    assert not os.path.exists(f"{rig.folder}/keeper-log.json")
+    await tasks.close()

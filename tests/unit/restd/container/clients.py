@@ -3,15 +3,17 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
-from restd.container.held import HangupWatch
+from restd.container.held import HeldClients
 from restd.container.registry import Entry
+from restd.lib.sockets import send
 from restd.lib.tasks import TaskGroup
 from restd.model.connection import Borrowed
 from restd.model.container import Config, Container, HostConfig, LogConfig, State, Status
+from restd.runtime.keeper import Kept
 from shim.protocol import ExitRecord, News
 
 BASE = Container(
@@ -101,6 +103,38 @@ class Shim:
             yield news
 
 
+class Keeper:
+    """Stands for the daemon's end of the keeper. `left`: what an earlier daemon has left."""
+
+    def __init__(self) -> None:
+        self.kept: dict[int, bytes] = {}
+        self.left: list[Kept] = []
+        self._keys = iter(range(1, 1000))
+
+    def expect(self) -> None:
+        return
+
+    async def open(self) -> list[Kept]:
+        self.kept = {kept.key: kept.record for kept in self.left}
+        return self.left
+
+    async def keep(self, descriptor: int, head: bytes, record: Callable[[], bytes]) -> int | None:
+        if head and not send(descriptor, head):
+            return None
+        key = next(self._keys)
+        self.kept[key] = record()
+        return key
+
+    def adopt(self, key: int, descriptor: int, record: Callable[[], bytes]) -> None:
+        assert key in self.kept
+
+    def drop(self, key: int) -> None:
+        del self.kept[key]
+
+    def close(self) -> None:
+        return
+
+
 class Announced:
     def __init__(self) -> None:
         self.actions: list[str] = []
@@ -122,12 +156,13 @@ class Place:
 
     def __init__(self, attach_limit: int = 16) -> None:
         self.tasks = TaskGroup("test")
-        self.hangups = HangupWatch(self.tasks, attach_limit)
+        self.keeper = Keeper()
+        self.held = HeldClients(self.keeper, attach_limit)  # type: ignore[arg-type]  # stands for the keeper
         self.announced = Announced()
 
     async def close(self) -> None:
         await self.tasks.close()
-        self.hangups.close()
+        self.held.close(())
 
 
 async def until(condition: Any) -> None:

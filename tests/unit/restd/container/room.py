@@ -18,7 +18,7 @@ from restd.container.announce import Announcer
 from restd.container.create import Creator
 from restd.container.exited import Exits
 from restd.container.gc import Collector
-from restd.container.held import HangupWatch
+from restd.container.held import HeldClients
 from restd.container.records import Records
 from restd.container.registry import Entry, Registry
 from restd.container.remove import Remover
@@ -34,6 +34,7 @@ from restd.model.image import Image
 from restd.runtime.base import Handed, Started
 from shim.protocol import EXIT_RECORD, ExitRecord, News, ProcessSpec, decode, encode
 from tests.unit.restd.container import sample
+from tests.unit.restd.container.clients import Keeper
 from tests.unit.restd.container.nets import Names, Networks, Spaces
 
 PID = 4_000_001
@@ -72,6 +73,10 @@ class Link:
         """The process ends: record, news, and the shim goes."""
         self.write(code)
         self.queue.put_nowait(News("exit"))
+        self.die()
+
+    async def kill(self) -> None:
+        """As `ShimLink.kill`."""
         self.die()
 
     def die(self) -> None:
@@ -225,13 +230,15 @@ class Room:
         self.records = Records(self.config)
         self.records.open()
         self.announcer = Announcer(self.events)
-        self.hangups = HangupWatch(self.tasks)
+        self.held = HeldClients(Keeper())  # type: ignore[arg-type]  # stands for the keeper
         self.collector = Collector(self.chores, first_pause=0.005)
-        self.remover = Remover(self.registry, self.records, self.images, self.announcer, self.collector, self.chores)
         self.sandboxes = Sandboxes(self.config, self.registry, self.networks, self.collector, self.tasks, self.chores)
         self.names, self.spaces = Names(), Spaces()
         below: Any = self.sandboxes
         below.discovery.names, below._namespaces = self.names, self.spaces
+        self.remover = Remover(
+            self.registry, self.records, self.images, self.announcer, self.held, self.collector, self.chores
+        )
         self.exits = Exits(
             self.records,
             self.images,
@@ -242,6 +249,7 @@ class Room:
             self.chores,
             self.remover.after_exit,
             lambda entry: self.revivals.schedule(entry),
+            self.held,
             self.sandboxes,
         )
         self.creator = Creator(
@@ -264,7 +272,7 @@ class Room:
             self.announcer,
             self.exits,
             self.remover,
-            self.hangups,
+            self.held,
             self.sandboxes,
             self.tasks,
         )
@@ -324,4 +332,4 @@ class Room:
         await self.tasks.close()
         await self.chores.close()
         self.sandboxes.close()
-        self.hangups.close()
+        self.held.close(())

@@ -1,5 +1,6 @@
 import asyncio
 import base64
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,7 @@ def run(
 
     async def scenario() -> None:
         try:
-            await attach(box, options, client, Heads(), place.hangups, place.announced)  # type: ignore[arg-type]
+            await attach(box, options, client, Heads(), place.held, place.tasks, place.announced)  # type: ignore[arg-type]
             if then is not None:
                 await then(place)
         finally:
@@ -96,7 +97,7 @@ def test_before_a_start_the_head_is_sent_and_the_connection_kept() -> None:
     assert kept.head == ""
     assert base64.b64decode(kept.early) == b"early"  # type: ignore[union-attr]  # an Attach
     assert client.released
-    box.held[0].close()
+    os.close(box.held[0].descriptor)
     assert client.rest() == b""
     client.close()
 
@@ -110,7 +111,7 @@ def test_the_limit_of_attaches_holds_before_a_start_too() -> None:
         run(box, clients[16])
     assert not clients[16].released
     for held in box.held:
-        held.close()
+        os.close(held.descriptor)
     for client in clients:
         client.close()
 
@@ -136,7 +137,7 @@ def test_the_log_first_and_then_kept_for_the_next_start(tmp_path: Path) -> None:
     box, client = entry(container(Status.EXITED, config=TTY, directory=str(tmp_path))), Client()
     run(box, client, replace(STREAM, logs=True))
     assert not box.held[0].request.replay  # type: ignore[union-attr]  # an Attach
-    box.held[0].close()
+    os.close(box.held[0].descriptor)
     assert client.rest() == b"<101 raw>" + texts(0, 5)
     client.close()
 
@@ -180,7 +181,7 @@ def test_one_that_is_started_while_we_wait_for_it_is_attached_to() -> None:
         place = Place()
         await box.lock.acquire()
         going = asyncio.ensure_future(
-            attach(box, STREAM, client, Heads(), place.hangups, place.announced)  # type: ignore[arg-type]
+            attach(box, STREAM, client, Heads(), place.held, place.tasks, place.announced)  # type: ignore[arg-type]
         )
         await until(lambda: box.lock._waiters)
         box.container, box.link = container(Status.RUNNING), shim  # type: ignore[assignment]

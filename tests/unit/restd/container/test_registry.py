@@ -1,13 +1,11 @@
 import asyncio
-import os
 from dataclasses import replace
 
 import pytest
 
-from restd.container.registry import Entry, ExecEntry, Held, Registry
+from restd.container.registry import Entry, ExecEntry, Registry
 from restd.errors import Conflict, InvalidParameter, NotFound
 from restd.model.container import Config, Container, Exec, ExecConfig, HostConfig
-from shim.protocol import Attach
 
 BASE = Container(
     id="", name="", created=1, image="", path="sh", args=(), config=Config(), host_config=HostConfig(),
@@ -61,13 +59,3 @@ def test_execs_are_found_until_their_container_is_gone() -> None:
             known.find_exec("e" * 64)
 
     asyncio.run(scenario())
-
-
-def test_a_held_connection_is_closed_once() -> None:
-    reader, writer = os.pipe()
-    os.close(writer)
-    held = Held(reader, Attach())
-    held.close()
-    held.close()
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(reader)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from restd.container.registry import Held
 from restd.errors import Conflict, InvalidParameter, SystemFailure
 from restd.model.container import Status
 from shim.protocol import Wait
@@ -81,7 +80,7 @@ def test_those_who_wait_for_the_removal_get_the_last_exit_code(tmp_path: Path) -
         room = Room(tmp_path)
         entry = room.add()
         ours, theirs = socket.socketpair()
-        room.hangups.hold(entry, Held(ours.detach(), Wait(removed=True), "removed"))
+        await room.held.hold(entry, ours.detach(), Wait(removed=True))
         await room.remover.finish(entry)
         assert b'{"StatusCode":0}' in theirs.recv(1000)
         theirs.close()

@@ -21,11 +21,13 @@ class Shims:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, living: bool) -> None:
         self.living = living
+        self.made: list[Link] = []
         monkeypatch.setattr(module, "ShimLink", self.link)
 
     def link(self, state: str) -> Link:
         made = Link(state)
         made.living = self.living
+        self.made.append(made)
         return made
 
 
@@ -151,16 +153,21 @@ def test_a_start_that_a_crash_cut_short_is_taken_up_if_its_process_runs(
     asyncio.run(attempt())
 
 
-def test_a_start_that_never_came_to_a_process_is_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("as_far_as_a_process", [True, False])
+def test_a_start_that_was_cut_short_before_its_process_ran_is_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_far_as_a_process: bool
+) -> None:
     async def attempt() -> None:
-        Shims(monkeypatch, living=True)
+        shims = Shims(monkeypatch, living=True)
         room = Room(tmp_path)
         entry = left(room, Status.CREATED)
-        Path(entry.container.run_directory, "pid").write_text(str(PID))
+        if as_far_as_a_process:
+            Path(entry.container.run_directory, "pid").write_text(str(PID))
         room.images.overlay.mounted.add(ID)
-        room.runtime.answer, room.runtimes.kept = "created", True
+        room.runtime.answer, room.runtimes.kept = "created", as_far_as_a_process
         found = await again(room)
         assert found.container.state.status is Status.CREATED
+        assert not shims.made[-1].living, "it ends no stream: its clients stay for the next start"
         await room.settle()
         assert "clean" in room.runtime.verbs() and not room.images.overlay.mounted
         await room.close()

@@ -10,7 +10,7 @@ import pytest
 from restd.container import revive
 from restd.container.exited import cleaned
 from restd.container.held import wait_body
-from restd.container.registry import Entry, Held
+from restd.container.registry import Entry
 from restd.container.stop import stop
 from restd.errors import Unavailable
 from restd.model.container import HostConfig, RestartPolicy, State, Status
@@ -135,17 +135,17 @@ def test_a_start_that_fails_ends_the_restarts_and_the_waits(tmp_path: Path) -> N
         room.runtime.fail["create"] = RuntimeFailure("no such file or directory")
         end(room, 5)
         room.exits.notice(entry)
-        ours, theirs = socket.socketpair()
-        waits = [Held(theirs.detach(), Wait()), Held(-1, Wait(removed=True))]
-        entry.held += waits
-        room.hangups.hold = lambda entry, held: entry.held.append(held)  # type: ignore[method-assign]  # no epoll on -1
+        (ours, theirs), (other, others) = socket.socketpair(), socket.socketpair()
+        await room.held.hold(entry, theirs.detach(), Wait())
+        await room.held.hold(entry, others.detach(), Wait(removed=True))
         await until(lambda: entry.container.state.status is Status.EXITED)
-        with ours:
+        with ours, other:
             ours.setblocking(False)
             assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(ours, 100), 5) == wait_body(5)
+            assert [held.request for held in entry.held] == [Wait(removed=True)]
+            room.held.close([entry])
         assert state_of(entry) == (Status.EXITED, 5, 1)
         assert "no such file" in entry.container.state.error
-        assert entry.held == [waits[1]]
         await room.settle()
         await room.close()
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from restd.container.registry import Held
 from restd.errors import Conflict, InvalidParameter, NotModified, SystemFailure
 from restd.model.container import Config, HostConfig, Status
 from restd.runtime.base import RuntimeFailure
@@ -75,7 +74,7 @@ def test_clients_that_wait_are_handed_over_and_let_go(tmp_path: Path) -> None:
         pairs = [socket.socketpair() for _ in range(2)]
         requests: tuple[Wait | Attach, ...] = (Wait(), Attach(stdout=True))
         for request, (ours, _) in zip(requests, pairs, strict=True):
-            room.hangups.hold(entry, Held(ours.detach(), request))
+            await room.held.hold(entry, ours.detach(), request)
         await room.starter.start(entry)
         handed = room.runtime.handed
         assert handed is not None and len(handed.attaches) == len(handed.waits) == 1
@@ -94,14 +93,13 @@ def test_a_failed_start_ends_attaches_and_keeps_waits(tmp_path: Path) -> None:
         entry = room.add()
         room.runtime.fail["create"] = RuntimeFailure("nope: executable file not found in $PATH", "not-found")
         (wait, waiter), (attach, attached) = socket.socketpair(), socket.socketpair()
-        room.hangups.hold(entry, Held(wait.detach(), Wait()))
-        room.hangups.hold(entry, Held(attach.detach(), Attach(stdout=True)))
+        await room.held.hold(entry, wait.detach(), Wait())
+        await room.held.hold(entry, attach.detach(), Attach(stdout=True))
         with pytest.raises(InvalidParameter, match="executable file not found"):
             await room.starter.start(entry)
         assert attached.recv(1) == b""
         assert [type(held.request) for held in entry.held] == [Wait]
-        for held in entry.held:
-            held.close()
+        room.held.release(entry, 0)
         waiter.close()
         attached.close()
         await room.close()

@@ -1,9 +1,9 @@
 import asyncio
+import os
 from dataclasses import replace
 
 import pytest
 
-from restd.container import held
 from restd.container.registry import Entry
 from restd.container.wait import WaitResult, wait
 from restd.errors import InvalidParameter
@@ -19,7 +19,7 @@ def run(box: Entry, condition: str, client: Client) -> WaitResult | None:
     async def scenario() -> WaitResult | None:
         place = Place()
         try:
-            return await wait(box, condition, client, Heads(), place.hangups)
+            return await wait(box, condition, client, Heads(), place.held)
         finally:
             await place.close()
 
@@ -58,8 +58,8 @@ def test_before_a_start_the_head_is_sent_and_the_connection_kept(condition: str,
     assert run(box, condition, client) is None
     assert client.end.recv(100) == b"<wait>"
     assert box.held[0].request == Wait(removed=removed)
-    held.release(box, 3)
-    assert client.rest() == held.wait_body(3)
+    os.close(box.held[0].descriptor)
+    assert client.rest() == b""
     client.close()
 
 
@@ -76,7 +76,7 @@ def test_a_shim_that_has_just_gone_means_the_end_that_comes_to_light(condition: 
 
     async def scenario() -> WaitResult | None:
         place = Place()
-        going = asyncio.ensure_future(wait(box, condition, client, Heads(), place.hangups))
+        going = asyncio.ensure_future(wait(box, condition, client, Heads(), place.held))
         await asyncio.sleep(0)
         box.container = ENDED
         box.exited.set()
@@ -110,16 +110,7 @@ def test_a_wait_in_the_pause_before_a_restart_is_kept_for_the_next_end(condition
     pausing = replace(BASE, state=State(status=Status.RESTARTING, exit_code=3))
     box, client = entry(pausing, shim), Client()
     assert run(box, condition, client) is None
-    assert not shim.asked and [held.condition for held in box.held] == [condition or "not-running"]
-    held.release_waits(box, 3)
-    assert box.held == [] and client.rest() == b"<wait>" + held.wait_body(3)
-    client.close()
-
-
-def test_a_wait_for_the_removal_outlives_the_pause() -> None:
-    box, client = entry(replace(BASE, state=State(status=Status.RESTARTING))), Client()
-    assert run(box, "removed", client) is None
-    held.release_waits(box, 3)
-    assert len(box.held) == 1
-    held.release(box, 3)
+    assert not shim.asked and [held.request for held in box.held] == [Wait()]
+    os.close(box.held[0].descriptor)
+    assert client.rest() == b"<wait>"
     client.close()

@@ -1,9 +1,13 @@
 import asyncio
+import os
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from restd.lib.processes import ProgramTimeout, run
+from restd.lib.processes import ProgramTimeout, run, session_members
+from tests.waiting import wait_until
 
 
 def test_output_errors_and_exit_code_come_back() -> None:
@@ -86,3 +90,14 @@ def test_a_missing_program_is_an_os_error() -> None:
 def test_the_daemons_environment_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", "/run/x")
     assert b"NOTIFY_SOCKET" not in asyncio.run(run(["env"], 5)).stdout
+
+
+def test_the_members_of_a_session_its_leader_first() -> None:
+    with subprocess.Popen(["sh", "-c", "sleep 100 & sleep 100"], start_new_session=True) as leader:
+        wait_until(lambda: len(session_members(leader.pid)) == 3)
+        members = session_members(leader.pid)
+        assert members[0] == leader.pid
+        for pid in members:
+            os.kill(pid, signal.SIGKILL)
+        leader.wait()
+        wait_until(lambda: not session_members(leader.pid))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from restd.errors import SystemFailure
+from restd.lib.processes import session_members
 from restd.runtime.nursery import Nursery, ShimGone, ShimLink
 from shim import protocol
+from shim.folder import start_time
 from shim.protocol import ExitRecord, News
+from tests.waiting import wait_until
 
 
 def link(folder: Path) -> ShimLink:
@@ -113,3 +117,13 @@ def test_a_nursery_that_cannot_start_is_an_error(tmp_path: Path) -> None:
             await nursery.close()
 
     asyncio.run(main())
+
+
+def test_a_shim_is_ended_with_all_that_it_has_called(tmp_path: Path) -> None:
+    with subprocess.Popen(["sh", "-c", "sleep 100 & sleep 100"], start_new_session=True) as leader:
+        wait_until(lambda: len(session_members(leader.pid)) == 3)
+        (tmp_path / protocol.SHIM_PID_FILE).write_bytes(b"%d %d\n" % (leader.pid, start_time(leader.pid)))
+        assert link(tmp_path).alive()
+        asyncio.run(link(tmp_path).kill())
+        assert not session_members(leader.pid)
+        assert not link(tmp_path).alive()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from restd.api.hangups import HangupWatch, peer_left
+from restd.lib.hangups import HangupWatch, peer_left
 from tests.unit.restd.api.door import run, until
 
 
@@ -18,7 +18,7 @@ def test_a_half_close_is_no_departure() -> None:
 
 def test_the_watch_tells_once_and_only_of_those_that_left() -> None:
     async def scenario() -> None:
-        watch = HangupWatch(asyncio.get_running_loop())
+        watch = HangupWatch()
         pairs = [socket.socketpair() for _ in range(3)]
         told: list[int] = []
         for number, (ours, _) in enumerate(pairs):
