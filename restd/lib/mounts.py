@@ -122,9 +122,13 @@ def parse_mountinfo(text: str) -> list[Mount]:
     for line in text.split("\n"):
         if not line:
             continue
-        before, dash, after = line.partition(" - ")
-        head, tail = before.split(" "), after.split(" ")
-        if not dash or len(head) < 6 or len(tail) < 3:
+        fields = line.split(" ")
+        try:
+            dash = fields.index("-", 6)  # a mount point, for one, may be called so too
+        except ValueError:
+            dash = len(fields)
+        head, tail = fields[:dash], fields[dash + 1 :]
+        if len(tail) < 3:
             raise ValueError(f"not a mountinfo line: {line!r}")
         mounts.append(
             Mount(
