@@ -229,7 +229,7 @@ class Isula(Engine):
 
     def _is_ours(self, pid: int) -> bool:
         """Whether a process is a master or a worker: by the command line, which names our daemon.json."""
-        words = _command(pid).split(b"\0")
+        words = command_line(pid).split(b"\0")
         return os.fsencode(self.config_file) in words and any(b"restd" in word for word in words[:3])
 
 
@@ -270,7 +270,8 @@ class Dockerd(Engine):
 KINDS: dict[str, type[Engine]] = {kind.kind: kind for kind in (Isula, Dockerd)}
 
 
-def _command(pid: int) -> bytes:
+def command_line(pid: int) -> bytes:
+    """A process's command line, words ended by NUL; nothing if it is gone."""
     with contextlib.suppress(OSError):
         return leftovers.read(f"/proc/{pid}/cmdline")
     return b""
