@@ -36,14 +36,12 @@ install: packages-run ## the engine under PREFIX/lib/isula-rest, its commands in
 	install -d $(DESTDIR)$(PREFIX)/bin
 	for name in isula-restd isula-rest isula-rest-shim; do \
 		ln -sf $(PREFIX)/lib/isula-rest/bin/$$name $(DESTDIR)$(PREFIX)/bin/$$name || exit 1; done
-	install -d $(DESTDIR)/etc/systemd/system
-	sed 's|@BIN@|$(PREFIX)/bin|' contrib/systemd/isula-restd.service > $(DESTDIR)/etc/systemd/system/isula-restd.service
-	install -m 644 contrib/systemd/isula-restd.socket $(DESTDIR)/etc/systemd/system/isula-restd.socket
+	PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) contrib/systemd/install.sh install
 
 uninstall: ## take back what `install` put there; data and configuration stay
 	rm -rf $(DESTDIR)$(PREFIX)/lib/isula-rest
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,isula-restd isula-rest isula-rest-shim)
-	rm -f $(DESTDIR)/etc/systemd/system/isula-restd.service $(DESTDIR)/etc/systemd/system/isula-restd.socket
+	PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) contrib/systemd/install.sh uninstall
 
 clean: ## everything that can be made again
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis

@@ -25,6 +25,7 @@ crun:crun
 curl:curl
 git:git
 make:make
+systemd-analyze:systemd
 docker:docker.io
 dockerd:docker.io
 ip:iproute2

@@ -14,7 +14,9 @@ import socket
 import stat
 import time
 
+from restd import systemd
 from restd.config import Config
+from restd.lib.sockets import peer_of
 
 log = logging.getLogger(__name__)
 
@@ -34,17 +36,21 @@ def check(config: Config) -> None:
     # 0711: a container's user must be able to pass through to its root file system, nobody may list.
     _folder("graph", config.graph, 0o711)
     _folder("state", config.state, 0o711)
-    if not _sockets_are_inherited():
-        deadline = time.monotonic() + ENDING_SECONDS
-        for host in config.hosts:
-            _free_socket(host.removeprefix("unix://"), deadline)
+    if "GUNICORN_FD" not in os.environ:  # else this master replaces another one, and has its sockets
+        _sockets(config)
     _pidfile(config.pidfile)
     check_runtime(config)
 
 
-def _sockets_are_inherited() -> bool:
-    """Whether systemd (LISTEN_PID, sd_listen_fds(3)) or the master that this one replaces (GUNICORN_FD) opened them."""
-    return os.environ.get("LISTEN_PID") == str(os.getpid()) or "GUNICORN_FD" in os.environ
+def _sockets(config: Config) -> None:
+    try:
+        passed = systemd.passed_sockets(os.environ)
+    except ValueError as error:
+        raise StartError(str(error)) from error
+    deadline = time.monotonic() + ENDING_SECONDS
+    for path in (host.removeprefix("unix://") for host in config.hosts):
+        if path not in passed:
+            _free_socket(path, deadline)
 
 
 def _folder(key: str, path: str, mode: int) -> None:
@@ -81,6 +87,11 @@ def _is_free(path: str) -> bool:
         probe.settimeout(CONNECT_SECONDS)
         try:
             probe.connect(path)
+            if peer_of(probe).pid == 1:
+                raise StartError(
+                    f"socket {path} is systemd's, which starts the daemon for whoever connects: systemctl start "
+                    "isula-restd, or systemctl stop isula-restd.socket first"
+                )
         except TimeoutError:
             pass
         except OSError as error:

@@ -12,13 +12,14 @@ import os
 import re
 import socket
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 log = logging.getLogger(__name__)
 
 NOTIFY, WATCHDOG = "ISULA_NOTIFY_SOCKET", "ISULA_WATCHDOG_USEC"
 _SESSION = re.compile(r"session-[^/]+\.scope")
+_FIRST_PASSED = 3
 _BOOTED = "/run/systemd/system"
 
 
@@ -30,6 +31,26 @@ def adopt(environment: MutableMapping[str, str]) -> None:
     interval, pid = environment.pop("WATCHDOG_USEC", ""), environment.pop("WATCHDOG_PID", "")
     if interval.isdigit() and pid in ("", str(os.getpid())):
         environment[WATCHDOG] = interval
+
+
+def passed_sockets(environment: Mapping[str, str]) -> list[str]:
+    """The paths of the unix sockets that systemd opened for this process; ValueError for one of another kind.
+
+    gunicorn takes them (sd_listen_fds(3)); here they are only looked at.
+    """
+    if environment.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    paths = []
+    for descriptor in range(_FIRST_PASSED, _FIRST_PASSED + int(environment.get("LISTEN_FDS", "0"))):
+        try:
+            with socket.socket(fileno=os.dup(descriptor)) as passed:
+                family, name = passed.family, passed.getsockname()
+        except OSError as error:
+            raise ValueError(f"descriptor {descriptor} from systemd is no socket: {error.strerror}") from error
+        if family != socket.AF_UNIX or not isinstance(name, str):
+            raise ValueError(f"the socket {name} from systemd can't be served: only unix sockets with a path are")
+        paths.append(name)
+    return paths
 
 
 def notify(**fields: object) -> None:
@@ -55,7 +76,7 @@ def watched() -> bool:
     return WATCHDOG in os.environ
 
 
-def by_hand(environment: MutableMapping[str, str], root: str = "/") -> str:
+def by_hand(environment: Mapping[str, str], root: str = "/") -> str:
     """Why it matters that the daemon was started by hand, for the log; empty if systemd started it or isn't there."""
     if not os.path.isdir(root + _BOOTED.lstrip("/")) or _is_service(environment):
         return ""
@@ -73,7 +94,7 @@ def by_hand(environment: MutableMapping[str, str], root: str = "/") -> str:
     )
 
 
-def _is_service(environment: MutableMapping[str, str]) -> bool:
+def _is_service(environment: Mapping[str, str]) -> bool:
     """Whether systemd started this very process. A shell in a user's session has some of the variables too."""
     main = environment.get("SYSTEMD_EXEC_PID", "")
     if main:

@@ -175,6 +175,7 @@ def _containers() -> dict[str, Schema]:
             sizes,
         ),
         "Created": record({"Id": ID, "Warnings": listing(TEXT)}),
+        "Change": record({"Path": TEXT, "Kind": {"type": "integer", "minimum": 0, "maximum": 2}}),
         "Top": record({"Titles": listing(TEXT), "Processes": listing(listing(TEXT))}),
         "Wait": record({"StatusCode": WHOLE}, {"Error": record({"Message": TEXT})}),
         "Id": record({"Id": ID}),

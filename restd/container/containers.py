@@ -6,16 +6,19 @@ References (`ref`) are names, ids or id prefixes as the client gave them. Every 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from restd.config import Config
+from restd.container import copy
 from restd.container.announce import Announcer
 from restd.container.attach import attach
+from restd.container.commit import Commit, commit
 from restd.container.connect import connect, disconnect
 from restd.container.create import Created, Creator
 from restd.container.exec import Execs
 from restd.container.exited import Exits
+from restd.container.export import changed, export
 from restd.container.gc import Collector, Leftover
 from restd.container.held import HeldClients
 from restd.container.kill import kill, kill_at_once
@@ -34,10 +37,12 @@ from restd.container.sandboxes import Sandboxes
 from restd.container.start import Starter
 from restd.container.stop import stop
 from restd.container.top import Top, top
+from restd.container.trees import Trees
 from restd.container.wait import WaitResult, wait
 from restd.errors import InvalidParameter, NotFound
 from restd.events import Events
 from restd.image.store import ImageStore
+from restd.image.tree import PathStat
 from restd.lib.host import Host
 from restd.lib.tasks import TaskGroup
 from restd.logs.query import LogQuery
@@ -71,6 +76,7 @@ class Containers:
         self._records = records = Records(config)
         self._announcer = announcer = Announcer(events)
         self._held = held = HeldClients(Keeper(config.state, self._nursery, tasks), config.attach_limit)
+        self._trees = Trees(images)
         self._collector = collector = Collector(tasks)
         self._remover = remover = Remover(registry, records, images, announcer, held, collector, chores)
         self._sandboxes = sandboxes = Sandboxes(config, registry, networks, collector, tasks, chores)
@@ -301,6 +307,33 @@ class Containers:
     async def wait(self, ref: str, condition: str, connection: Connection, heads: Heads) -> WaitResult | None:
         """The result if it is known at once; else the connection is given away and None returned."""
         return await wait(await self._settled(ref), condition, connection, heads, self._held)
+
+    async def stat_path(self, ref: str, path: str) -> PathStat:
+        """What is at a path in it."""
+        return await copy.stat_path(await self._settled(ref), path, self._trees)
+
+    async def copy_from(self, ref: str, path: str) -> copy.Copied:
+        """Files of it, as a tar."""
+        return await copy.copy_from(await self._settled(ref), path, self._trees, self._announcer)
+
+    async def copy_to(self, ref: str, path: str, stream: AsyncIterator[bytes], *, keep_kind: bool, own: bool) -> None:
+        """Unpack an archive in it. See `copy.copy_to`."""
+        entry = await self._settled(ref)
+        await copy.copy_to(entry, path, stream, self._trees, self._announcer, keep_kind=keep_kind, own=own)
+
+    async def export(self, ref: str) -> AsyncIterator[bytes]:
+        """Its root file system, as a tar."""
+        return await export(await self._settled(ref), self._trees, self._announcer)
+
+    async def changes(self, ref: str) -> Sequence[tuple[str, int]]:
+        """What it changed over its image."""
+        return await changed(await self._settled(ref), self._images)
+
+    async def commit(self, ref: str, asked: Commit) -> str:
+        """Make an image of it; the image's id."""
+        entry = await self._settled(ref)
+        image = await commit(entry, asked, self._images, self._runtimes, self._records, self._announcer)
+        return image.id
 
     async def exec_create(self, ref: str, config: ExecConfig) -> str:
         """Prepare an exec; its id."""

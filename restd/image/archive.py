@@ -85,6 +85,8 @@ class Found:
     manifest_member: Member | None
     layers: tuple[tuple[Member, str], ...]
     names: list[str] = field(default_factory=list)
+    parent: str = ""
+    """Id of the image it was made from here, if it was."""
 
 
 def read_archive(spool: Spool, wanted: Platform) -> list[Found]:

@@ -165,7 +165,7 @@ class _Changes:
     def _stopsignal(self, rest: str) -> None:
         signal = self._one("STOPSIGNAL", rest)
         name = signal.upper().removeprefix("SIG")
-        if not (name.isdigit() and 0 < int(name) <= 64) and not (
+        if not (name.isascii() and name.isdigit() and 0 < int(name) <= 64) and not (
             name[:1].isalpha() and name.replace("+", "").isalnum()
         ):
             raise InvalidParameter(f"invalid signal: {signal}")
@@ -183,7 +183,7 @@ class _Changes:
             option, _, rest = rest.partition(" ")
             rest = rest.lstrip()
             name, equals, value = option[2:].partition("=")
-            if name == "retries" and equals and value.isdigit():
+            if name == "retries" and equals and value.isascii() and value.isdigit():
                 check["Retries"] = int(value)
             elif name in _HEALTH_TIMES and equals:
                 time = duration_ns(value)

@@ -5,9 +5,10 @@ gzip goes through ISA-L and zstd through libzstd: `docs/decisions/0002-compressi
 
 from __future__ import annotations
 
+import asyncio
 import bz2
 import lzma
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Protocol, cast
 
 from backports.zstd import ZstdDecompressor, ZstdError
@@ -111,3 +112,29 @@ class Decoder:
         """The input has ended: InvalidParameter if the stream has not."""
         if self._machine is not None and not self._machine.eof:
             raise InvalidParameter(f"invalid {self._name} data: unexpected end of stream")
+
+
+async def decompressed(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The stream as it was before it was compressed, if it is; the work is done in threads, piece by piece."""
+    head = b""
+    async for data in stream:
+        head += data
+        if len(head) >= LONGEST_MAGIC:
+            break
+    compression = recognise(head)
+    if compression == "plain":
+        if head:
+            yield head
+        async for data in stream:
+            yield data
+        return
+    decoder = Decoder(compression)
+    pieces = decoder.feed(head)
+    while True:
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            yield piece
+        try:
+            pieces = decoder.feed(await anext(stream))
+        except StopAsyncIteration:
+            break
+    decoder.finish()

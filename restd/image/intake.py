@@ -20,12 +20,14 @@ from restd.errors import InvalidParameter, SystemFailure, Unavailable
 from restd.image.archive import OCI_LAYER, Found, Platform, read_archive, render_manifest
 from restd.image.catalogue import Catalogue
 from restd.image.changes import apply_changes
+from restd.image.commit import CommitRequest, committed
 from restd.image.compression import LONGEST_MAGIC, recognise
 from restd.image.ledger import Ledger
 from restd.image.loading import Arrivals, Delivery, Pins, Progress, Stores, digests_of, run_in
 from restd.image.references import Reference, parse_reference
 from restd.image.spool import Feed, FileSpooler, Member, Spooler
 from restd.image.sweep import Sweep
+from restd.image.tree import pack_layer
 from restd.lib.mounts import sync_file_system
 from restd.lib.times import now_ns, to_rfc3339
 from restd.model.image import Image, LoadProgress
@@ -123,6 +125,16 @@ class Intake:
             found = await source.describe(directory)
             delivery = Delivery(self._stores, source.progress, source)
             return (await self._take(delivery, [found]))[0]
+
+    async def commit(self, request: CommitRequest) -> Image:
+        """Make an image on top of another."""
+        with self.workspace() as directory:
+            new = None
+            if request.upper is not None:
+                path = os.path.join(directory, "layer")
+                new = Member(path, *await pack_layer(request.upper, path))
+            found = await self._thread(lambda: committed(request, new, self._stores.blobs, directory))
+            return (await self._take(Delivery(self._stores, None), [found]))[0]
 
     @contextlib.contextmanager
     def workspace(self) -> Iterator[str]:

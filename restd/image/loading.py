@@ -249,4 +249,4 @@ class Delivery:
         blobs.adopt(found.config.path, found.config.digest)
         digest = manifest_digest(found)
         blobs.write(digest, found.manifest)
-        return build_image(found.config.digest, digest, found.raw, tuple(parts), size=size)
+        return build_image(found.config.digest, digest, found.raw, tuple(parts), size=size, parent=found.parent)

@@ -67,6 +67,7 @@ class Overlay:
         self._find, self._released = find, released
         self.layer_uses: Counter[str] = Counter()
         self._containers: dict[str, ContainerLayer] = {}
+        self._holds: Counter[str] = Counter()
         self._extra = ""
 
     def open(self) -> list[str]:
@@ -171,8 +172,25 @@ class Overlay:
         """Whether the container's root file system is mounted."""
         return mounts.is_mount_point(os.path.join(self._home(container_id), "merged"))
 
+    def hold(self, container_id: str) -> None:
+        """Keep the container's root file system mounted, whoever asks for its unmounting meanwhile."""
+        self._holds[container_id] += 1
+
+    def let_go(self, container_id: str) -> bool:
+        """End one hold; whether it was the last one, after which somebody must unmount what isn't needed."""
+        self._holds[container_id] -= 1
+        if self._holds[container_id] > 0:
+            return False
+        del self._holds[container_id]
+        return True
+
     async def unmount(self, container_id: str) -> None:
-        """Unmount it; not mounted is fine. A busy one is detached. In a thread: the kernel syncs what was written."""
+        """Unmount it; not mounted is fine. A busy one is detached. In a thread: the kernel syncs what was written.
+
+        Held, it stays mounted until it is let go of.
+        """
+        if self._holds[container_id] > 0:
+            return
         target = os.path.join(self._home(container_id), "merged")
         if mounts.is_mount_point(target):
             await asyncio.to_thread(self._unmount, target, container_id)
@@ -193,7 +211,9 @@ class Overlay:
 
     async def remove(self, container_id: str) -> None:
         """Unmount and delete the writable layer; its files go in the background. None there is fine."""
-        await self.unmount(container_id)
+        target = os.path.join(self._home(container_id), "merged")
+        if mounts.is_mount_point(target):  # also one that is held: the removal counts more
+            await asyncio.to_thread(self._unmount, target, container_id)
         layer = self._containers.get(container_id)
         if layer is None:
             return
@@ -223,6 +243,10 @@ class Overlay:
     def upper(self, container_id: str) -> str:
         """The directory of what the container wrote, in overlayfs form."""
         return os.path.join(self._home(self.get(container_id).container_id), "diff")
+
+    def lowers(self, container_id: str) -> list[str]:
+        """The directories below what the container wrote, uppermost first."""
+        return [self._layers.directory(chain) for chain in reversed(self.get(container_id).chains)]
 
     def graph_driver(self, container_id: str) -> GraphDriver:
         """What inspect shows of the container's root file system."""

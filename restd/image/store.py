@@ -18,6 +18,7 @@ from restd.events import Events
 from restd.image.archive import Platform, host_platform, parse_platform
 from restd.image.blobs import BlobStore
 from restd.image.catalogue import Catalogue
+from restd.image.commit import CommitRequest
 from restd.image.export import Chosen, export
 from restd.image.history import history_rows
 from restd.image.intake import PREFIX, ImportRequest, Intake
@@ -190,6 +191,10 @@ class ImageStore:
         image = await self._intake.import_(stream, request)
         self._publish("import", image, image.id)
         return image.id
+
+    async def commit(self, request: CommitRequest) -> Image:
+        """Make an image on top of another. InvalidParameter if it would have too many layers."""
+        return await self._intake.commit(request)
 
     def save(self, names: Sequence[str]) -> AsyncIterator[bytes]:
         """The images as one archive, in pieces. Names are looked up now (NotFound); by id they are saved nameless.

@@ -17,13 +17,28 @@ T = TypeVar("T")
 
 
 async def together(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Run all of them at once; their results in order. The first failure ends the others and is raised by itself."""
+    """Run all of them at once; their results in order. The first failure ends the others and is raised by itself.
+
+    asyncio's own TaskGroup leaves its caller marked as cancelled after a failure (Python 3.11), which aiohttp minds.
+    """
+    tasks = [asyncio.get_running_loop().create_task(coroutine) for coroutine in coroutines]
+    if not tasks:
+        return []
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(coroutine) for coroutine in coroutines]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        failures = [error for task in done if not task.cancelled() and (error := task.exception()) is not None]
+        if failures:
+            raise failures[0]
+        return [task.result() for task in tasks]
+    finally:
+        pending = [task for task in tasks if not task.done()]
+        for task in pending:
+            task.cancel()
+        if pending:
+            await asyncio.wait(pending)
+        for task in tasks:
+            if not task.cancelled():
+                task.exception()
 
 
 class TaskGroup:

@@ -84,13 +84,13 @@ def _check(number: int) -> None:
 
 def _accounts(text: str) -> Iterator[_Account]:
     for parts in _records(text, 7):
-        if parts[2].isdigit() and parts[3].isdigit():
+        if all(part.isascii() and part.isdigit() for part in parts[2:4]):
             yield _Account(parts[0], int(parts[2]), int(parts[3]), parts[5])
 
 
 def _groups(text: str) -> Iterator[_Group]:
     for parts in _records(text, 4):
-        if parts[2].isdigit():
+        if parts[2].isascii() and parts[2].isdigit():
             yield _Group(parts[0], int(parts[2]), tuple(parts[3].split(",")))
 
 

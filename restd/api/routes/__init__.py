@@ -5,6 +5,7 @@ from __future__ import annotations
 from restd.api.engine import Engine
 from restd.api.routes.containers import ContainerRoutes
 from restd.api.routes.executions import ExecRoutes
+from restd.api.routes.files import FileRoutes
 from restd.api.routes.images import ImageRoutes
 from restd.api.routes.networks import NetworkRoutes
 from restd.api.routes.registries import RegistryRoutes
@@ -21,6 +22,7 @@ def all_routes(engine: Engine) -> list[Route]:
         *ContainerRoutes(engine).routes(),
         *StreamRoutes(engine).routes(),
         *ExecRoutes(engine).routes(),
+        *FileRoutes(engine).routes(),
         *ImageRoutes(engine).routes(),
         *RegistryRoutes(engine).routes(),
         *NetworkRoutes(engine).routes(),

@@ -242,7 +242,7 @@ class ImageRoutes:
             async for piece in pieces:
                 await stream.write(piece)
         finally:
-            await _close(pieces)
+            await close_pieces(pieces)
         return stream
 
     # Changing
@@ -272,7 +272,7 @@ class ImageRoutes:
         return json_reply({"ImagesDeleted": removed or None, "SpaceReclaimed": result.reclaimed})
 
 
-async def _close(pieces: AsyncIterator[bytes]) -> None:
+async def close_pieces(pieces: AsyncIterator[bytes]) -> None:
     """Let an unfinished generator let go of what it holds, now."""
     close: Any = getattr(pieces, "aclose", None)
     if close is not None:

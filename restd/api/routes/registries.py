@@ -100,7 +100,7 @@ class RegistryRoutes:
         filters = Filters.parse(query.text("filters"))
         filters.check(_SEARCH_FILTERS)
         stars = filters.one("stars") or "0"
-        if not stars.isdigit() or len(stars) > 9:
+        if not (stars.isascii() and stars.isdigit()) or len(stars) > 9:
             raise InvalidParameter(f"invalid filter 'stars={stars}'")
         found = await self._images.search(term, limit, decode_auth(call.header(AUTH)))
         for key, name in (("is-official", "is_official"), ("is-automated", "is_automated")):

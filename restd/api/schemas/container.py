@@ -106,6 +106,20 @@ def create_schema() -> Schema:
     return schema()
 
 
+@cache
+def config_schema() -> Schema:
+    """The schema of a Config by itself: the body of a commit."""
+    return schema_of(Config, _limits())()
+
+
+def read_config(body: dict[str, Any]) -> Config | None:
+    """A Config; None for an empty body. InvalidParameter names what is wrong."""
+    if not body:
+        return None
+    config: Config = load(config_schema(), body)
+    return config
+
+
 def _request(
     host_config: HostConfig | None = None, networking_config: _Networking | None = None, **config: Any
 ) -> CreateRequest:

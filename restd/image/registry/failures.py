@@ -54,7 +54,7 @@ def failure_of(method: str, url: str, status: int, body: bytes, headers: Mapping
 
 
 def _seconds(text: str) -> float:
-    return float(text) if text.isdigit() and len(text) < 6 else 0.0
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0
 
 
 def pull_failure(error: RegistryError, reference: Reference) -> EngineError:

@@ -53,12 +53,44 @@ def test_a_socket_that_is_let_go_in_time_is_free(tmp_path: Path) -> None:
         ending.join()
 
 
-def test_sockets_from_systemd_are_not_examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket(socket.AF_UNIX) as ours:
-        ours.bind(str(tmp_path / "s.sock"))
-        ours.listen()
-        monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
+def passed(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if systemd had opened it."""
+    monkeypatch.setattr("restd.systemd._FIRST_PASSED", listener.fileno())
+    monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
+    monkeypatch.setenv("LISTEN_FDS", "1")
+
+
+def test_sockets_from_systemd_are_not_examined_but_others_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restd.preflight.ENDING_SECONDS", 0.1)
+    with socket.socket(socket.AF_UNIX) as ours, socket.socket(socket.AF_UNIX) as other:
+        for listener, name in ((ours, "s.sock"), (other, "t.sock")):
+            listener.bind(str(tmp_path / name))
+            listener.listen()
+        passed(ours, monkeypatch)
         check(config(tmp_path))
+        with pytest.raises(StartError, match="taken"):
+            check(config(tmp_path, hosts=(f"unix://{tmp_path}/s.sock", f"unix://{tmp_path}/t.sock")))
+
+
+def test_a_socket_of_another_kind_from_systemd_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_INET) as listener:
+        listener.bind(("127.0.0.1", 0))
+        passed(listener, monkeypatch)
+        with pytest.raises(StartError, match="only unix sockets"):
+            check(config(tmp_path))
+
+
+def test_the_sockets_of_the_master_before_are_not_examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(tmp_path / "s.sock"))
+        other.listen()
+        monkeypatch.setenv("GUNICORN_FD", "5")
+        check(config(tmp_path))
+
+
+def test_a_pidfile_in_no_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="no folder /no/where"):
+        check(config(tmp_path, pidfile="/no/where/pid"))
 
 
 def test_a_socket_left_by_a_dead_daemon_is_no_obstacle(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from tests.unit.restd.image.building import (
     docker_archive,
     entry,
     pieces,
+    small_image,
     tar,
     with_store,
 )
@@ -201,3 +202,26 @@ def test_a_mount_below_is_not_deleted_into(tmp_path: Path) -> None:
 
 def test_options_name_the_topmost_layer_first() -> None:
     assert mount_options("l", ["b", "a"], "h", ",x=off") == "lowerdir=l/b:l/a,upperdir=h/diff,workdir=h/work,x=off"
+
+
+@pytest.mark.root
+def test_what_is_held_stays_mounted_until_it_is_let_go_of(tmp_path: Path) -> None:
+    async def body(store: ImageStore, _: Events) -> None:
+        await store.load(pieces(small_image()))
+        overlay = store.overlay
+        overlay.create_container_layer("a" * 64, store.resolve("small").id)
+        overlay.hold("a" * 64)
+        overlay.hold("a" * 64)
+        await overlay.mount("a" * 64)
+        await overlay.unmount("a" * 64)
+        assert overlay.is_mounted("a" * 64)
+        assert not overlay.let_go("a" * 64)
+        assert overlay.let_go("a" * 64)
+        await overlay.unmount("a" * 64)
+        assert not overlay.is_mounted("a" * 64)
+        overlay.hold("a" * 64)
+        await overlay.mount("a" * 64)
+        await overlay.remove("a" * 64)
+        assert not overlay.containers()
+
+    with_store(str(tmp_path), body)

@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from restd.lib.tasks import TaskGroup
+from restd.lib.tasks import TaskGroup, together
 
 
 def test_a_task_runs_and_is_forgotten_when_done() -> None:
@@ -50,3 +50,40 @@ def test_close_cancels_and_refuses() -> None:
             group.start(asyncio.sleep(0), "late")
 
     asyncio.run(scenario())
+
+
+def test_together_gives_results_in_order() -> None:
+    async def one(value: int, turns: int) -> int:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return value
+
+    async def inside() -> None:
+        assert await together([one(1, 3), one(2, 1)]) == [1, 2]
+        assert await together([]) == []
+
+    asyncio.run(inside())
+
+
+def test_the_first_failure_ends_the_others_and_leaves_no_mark() -> None:
+    ended = []
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise ValueError("first")
+
+    async def wait() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(True)
+
+    async def inside() -> None:
+        with pytest.raises(ValueError, match="first"):
+            await together([wait(), fail(), wait()])
+        assert ended == [True, True]
+        task = asyncio.current_task()
+        assert task is not None
+        assert not task.cancelling()
+
+    asyncio.run(inside())

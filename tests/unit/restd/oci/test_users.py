@@ -80,3 +80,7 @@ def test_any_files_and_any_name_give_an_identity_or_a_refusal(user: str, passwd:
         return
     assert 0 <= identity.uid <= HIGHEST_ID
     assert identity.groups[0] == identity.gid
+
+
+def test_digits_that_are_no_numbers_are_passed_over() -> None:
+    assert resolve("me", (), "me:x:²:³::/:\nme:x:7:8::/:\n", "g:x:²:me\n").uid == 7

@@ -1,0 +1,4 @@
+"""Images from Dockerfiles: what the classic builder of Docker does, and heredocs.
+
+https://docs.docker.com/reference/dockerfile/
+"""
