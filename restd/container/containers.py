@@ -79,7 +79,7 @@ class Containers:
         self._trees = Trees(images)
         self._collector = collector = Collector(tasks)
         self._remover = remover = Remover(registry, records, images, announcer, held, collector, chores)
-        self._sandboxes = sandboxes = Sandboxes(config, registry, networks, collector, tasks, chores)
+        self._sandboxes = sandboxes = Sandboxes(config, registry, networks, collector, chores)
         self._exits = exits = Exits(
             records,
             images,

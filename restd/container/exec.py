@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from restd.config import Config
-from restd.container import detach_keys
+from restd.container import detach_keys, links
 from restd.container.announce import Announcer
 from restd.container.exited import is_ending
 from restd.container.handover import Client
@@ -204,7 +204,7 @@ class Execs:
         """The OCI process; the container's own files say who the user is."""
         rootfs = await self._images.overlay.mount(container.id)
         passwd, group = read_inside(rootfs, "/etc/passwd"), read_inside(rootfs, "/etc/group")
-        return exec_process(container, config, passwd, group, self._host)
+        return exec_process(links.with_variables(container, self._registry), config, passwd, group, self._host)
 
     async def _spec(self, container: Container, config: ExecConfig, exec_id: str) -> ProcessSpec:
         size = config.console_size or (0, 0)

@@ -9,7 +9,7 @@ daemon/links/links.go.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from restd.container.registry import Registry
 from restd.errors import InvalidParameter, NotFound
@@ -66,20 +66,23 @@ def targets(container: Container, network_name: str, registry: Registry) -> Iter
             continue
 
 
-def linked(container: Container, registry: Registry) -> list[tuple[Link, Container]]:
-    """The links on the default bridge. Each must lead to a container that runs there."""
-    if BRIDGE not in container.endpoints:
-        return []
-    found = []
-    for text in container.host_config.links or ():
+def check_running(container: Container, registry: Registry) -> None:
+    """On the default bridge each link must lead to a container that runs."""
+    for text in (container.host_config.links or ()) if BRIDGE in container.endpoints else ():
         link = parse(text)
         other = registry.find(link.target).container
         if other.state.status not in (Status.RUNNING, Status.PAUSED):
             raise InvalidParameter(
                 f"Cannot link to a non running container: /{other.name} AS /{container.name}/{link.alias}"
             )
-        found.append((link, other))
-    return found
+
+
+def with_variables(container: Container, registry: Registry) -> Container:
+    """The container with the variables of its links on the default bridge; its own win."""
+    if not container.host_config.links or BRIDGE not in container.endpoints:
+        return container
+    variables = environment(container, targets(container, BRIDGE, registry))
+    return replace(container, config=replace(container.config, env=(*variables, *container.config.env)))
 
 
 def host_lines(container: Container, network_name: str, registry: Registry) -> list[str]:

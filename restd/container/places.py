@@ -69,7 +69,7 @@ def request(container: Container, name: str, asked: Endpoint) -> EndpointRequest
 
 
 def places(container: Container, find: Find) -> list[Place]:
-    """What the container joins at its start, the network with its way out first. NotFound if a network is gone."""
+    """What the container joins at its start. NotFound if a network is gone."""
     mode = container.host_config.network_mode
     names = sorted(container.endpoints, key=lambda name: (name != mode, name))
     made: list[Place] = []
@@ -77,7 +77,7 @@ def places(container: Container, find: Find) -> list[Place]:
         asked = container.endpoints[name]
         network = found(find, name, asked)
         made.append(Place(network, next_interface(network, made), request(container, name, asked)))
-    # The first default route stays: what decides about it joins first, whatever its interface is called.
+    # Published ports go where the way out is: that network joins first, whatever its interface is called.
     return sorted(made, key=lambda place: (place.network.internal, -place.request.gw_priority, place.network.name))
 
 

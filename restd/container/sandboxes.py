@@ -52,14 +52,13 @@ class Sandboxes:
         registry: Registry,
         networks: Networks,
         collector: Collector,
-        tasks: TaskGroup,
         chores: TaskGroup,
     ) -> None:
         self._networks = networks
         self._collector = collector
         self._chores = chores
         self._namespaces = Namespaces(f"{config.state}/netns")
-        self.discovery = Discovery(config, registry, networks, NameServer(f"{config.state}/dns", tasks))
+        self.discovery = Discovery(config, registry, networks, NameServer(f"{config.state}/dns", chores))
         self._publisher = Publisher(networks, Ports(), self.settled)
         self._releases: dict[str, tuple[Container, asyncio.Task[None]]] = {}
         self._known: asyncio.Event | None = None
@@ -103,6 +102,9 @@ class Sandboxes:
         """Put a prepared container on its networks, and let it be found. A failure leaves the rest to `release`."""
         for place in plan:
             await self._join_one(entry, place)
+        if sum(bool(place.gateway or place.ipv6_gateway) for place in entry.container.sandbox.endpoints) > 1:
+            # Each network's plugins have set one.
+            await self._namespaces.set_default_route(entry.container.id, entry.container.sandbox.way_out)
         if plan:
             self._save(entry.container)
         if entry.container.sandbox.key:
@@ -264,8 +266,8 @@ class Sandboxes:
         for place in reversed(sandbox.endpoints):
             await self._networks.leave(container.id, sandbox.key, place)
             self.discovery.left(container, place, ended=True)
-        self.discovery.names.apply_later()
         self._namespaces.remove(container.id)
+        self.discovery.names.apply_later()
 
     def _networks_of(self, container: Container) -> list[Network]:
         return [self._networks.get(place.network_id) for place in container.sandbox.endpoints]

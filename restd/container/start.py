@@ -182,6 +182,7 @@ class Starter:
                 ("pid", container.host_config.pid_mode),
             )
         }
+        links.check_running(container, self._registry)
         discovery = self._sandboxes.discovery
         servers = discovery.name_servers([place.network for place in plan])
         gateway = discovery.host_gateway(container)
@@ -205,10 +206,7 @@ class Starter:
         network = joined["network"]
         if network is not None:
             container = replace(container, config=replace(container.config, hostname=network.config.hostname))
-        if linked := links.linked(container, self._registry):
-            env = (*links.environment(container, linked), *container.config.env)
-            container = replace(container, config=replace(container.config, env=env))
-        return build_spec(container, inputs)
+        return build_spec(links.with_variables(container, self._registry), inputs)
 
     def _process(self, container: Container) -> ProcessSpec:
         config, host_config = container.config, container.host_config

@@ -232,7 +232,7 @@ class Room:
         self.announcer = Announcer(self.events)
         self.held = HeldClients(Keeper())  # type: ignore[arg-type]  # stands for the keeper
         self.collector = Collector(self.chores, first_pause=0.005)
-        self.sandboxes = Sandboxes(self.config, self.registry, self.networks, self.collector, self.tasks, self.chores)
+        self.sandboxes = Sandboxes(self.config, self.registry, self.networks, self.collector, self.chores)
         self.names, self.spaces = Names(), Spaces()
         below: Any = self.sandboxes
         below.discovery.names, below._namespaces = self.names, self.spaces

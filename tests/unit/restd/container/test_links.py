@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from restd.container.links import Link, check, environment, host_lines, linked, parse
+from restd.container.links import Link, check, check_running, host_lines, parse, with_variables
 from restd.container.registry import Entry, Registry
 from restd.errors import InvalidParameter
 from restd.model.container import Config, Container, Endpoint, HostConfig, State, Status
@@ -70,7 +70,8 @@ def test_a_linked_container_is_a_line_on_each_network_where_both_are() -> None:
 
 
 def test_variables_tell_of_the_other_on_the_default_bridge() -> None:
-    assert environment(WEB, linked(WEB, registry(DB, WEB))) == [
+    variables = list(with_variables(WEB, registry(DB, WEB)).config.env)
+    assert variables == [
         "STORE_PORT=udp://172.17.0.2:53",
         "STORE_PORT_53_UDP=udp://172.17.0.2:53",
         "STORE_PORT_53_UDP_ADDR=172.17.0.2",
@@ -83,9 +84,10 @@ def test_variables_tell_of_the_other_on_the_default_bridge() -> None:
         "STORE_NAME=/web/store",
         "STORE_ENV_PW=x",
     ]
-    assert linked(replace(WEB, endpoints={"blue": Endpoint()}), registry(DB, WEB)) == []
+    elsewhere = replace(WEB, endpoints={"blue": Endpoint()})
+    assert with_variables(elsewhere, registry(DB, WEB)) is elsewhere
 
 
 def test_on_the_default_bridge_the_other_must_run() -> None:
     with pytest.raises(InvalidParameter, match="Cannot link to a non running container: /db AS /web/store"):
-        linked(WEB, registry(replace(DB, state=State()), WEB))
+        check_running(WEB, registry(replace(DB, state=State()), WEB))

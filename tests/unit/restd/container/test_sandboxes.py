@@ -50,6 +50,7 @@ def test_a_run_has_networks_ports_and_names_and_gives_them_back(tmp_path: Path) 
         assert (sandbox.key, len(sandbox.id)) == (f"/netns/{ID}", 64)
         assert [place.network_name for place in sandbox.endpoints] == ["blue", "red"]
         assert [place.interface for place in sandbox.endpoints] == ["eth0", "eth1"]
+        assert room.spaces.routes == ["blue"], "one default route, of the several that the plugins have set"
         assert sandbox.ports[0].container_port == 80 and f"ports:{ID}" in room.networks.firewall.rules
         spec = dict(room.runtime.calls[0][1][0])
         assert {"type": "network", "path": f"/netns/{ID}"} in spec["linux"]["namespaces"]
@@ -199,7 +200,7 @@ def test_ports_move_to_the_network_that_is_left(tmp_path: Path) -> None:
         await room.sandboxes.disconnect(entry, blue)
         (rule,) = room.networks.firewall.rules[f"ports:{ID}"]
         assert f"--dport {port} -j DNAT --to-destination 10.5.0.2:80" in rule.text
-        assert room.spaces.routes == ["red"]
+        assert room.spaces.routes == ["blue", "red"]
         red = entry.container.sandbox.endpoint("red")
         assert red is not None
         await room.sandboxes.disconnect(entry, red)
