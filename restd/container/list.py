@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from restd.container.publishing import open_ports
 from restd.container.registry import Registry
 from restd.errors import InvalidParameter, NotFound
 from restd.filters import Filters
@@ -170,13 +171,15 @@ def _volumes(values: tuple[str, ...]) -> Test:
 
 
 def _ports(values: tuple[str, ...], *, published: bool) -> Test:
+    """Ports of a running container: on the host (`publish`), or its own, published or not (`expose`)."""
     wanted: set[str] = set()
     for value in values:
         wanted |= parse_ports(value)
 
     def test(container: Container) -> bool:
-        ports = container.host_config.port_bindings if published else container.config.exposed_ports
-        return any((port if "/" in port else f"{port}/tcp") in wanted for port in ports or {})
+        if published:
+            return any(f"{mapping.host_port}/{mapping.protocol}" in wanted for mapping in container.sandbox.ports)
+        return any(f"{port}/{protocol}" in wanted for port, protocol in open_ports(container))
 
     return test
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 from restd.errors import SystemFailure
 from restd.lib.ids import new_id
 from restd.model.container import Container
-from restd.model.network import Endpoint, Network, PortMapping
+from restd.model.network import HOST, NONE, Endpoint, Network, PortMapping
 from restd.network.networks import Networks
-from restd.network.ports import Ports, Wish, wishes
+from restd.network.ports import Ports, Wish, exposed, wishes
 from restd.network.publish import rules
 
 log = logging.getLogger(__name__)
@@ -86,6 +86,13 @@ def wished(container: Container) -> list[Wish]:
     return wishes(
         container.config.exposed_ports or (), host_config.port_bindings, publish_all=host_config.publish_all_ports
     )
+
+
+def open_ports(container: Container) -> list[tuple[int, str]]:
+    """All ports of a running container that the world may know of, published or not, in Docker's order."""
+    if not container.sandbox.id or container.host_config.network_mode in (HOST, NONE):
+        return []
+    return exposed({**(container.config.exposed_ports or {}), **container.host_config.port_bindings})
 
 
 def _owner(container: Container) -> str:

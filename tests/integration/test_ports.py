@@ -118,8 +118,8 @@ def test_ports_are_shown_by_the_time_start_answers(engine: Engine, cli: DockerCl
     assert "80/tcp -> 0.0.0.0:28080" in cli.ok("port", "web").splitlines()
     assert cli.ok("port", "web", "80").splitlines()[0] == "0.0.0.0:28080"
     assert "0.0.0.0:28080->80/tcp" in cli.ok("ps", "--format", "{{.Ports}}")
-    assert cli.ok("ps", "-q", "--filter", "publish=80") and not cli.ok("ps", "-q", "--filter", "publish=81")
-    assert cli.ok("ps", "-q", "--filter", "expose=100")
+    assert cli.ok("ps", "-q", "--filter", "publish=28080") and not cli.ok("ps", "-q", "--filter", "publish=80")
+    assert cli.ok("ps", "-q", "--filter", "expose=100") and not cli.ok("ps", "-q", "--filter", "expose=28080")
     engine.post(f"/containers/{container}/stop", t=0)
     assert engine.inspect(container)["NetworkSettings"]["Ports"] == {}
     assert engine.get("/containers/json", all=1)[0]["Ports"] == []

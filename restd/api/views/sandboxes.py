@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from restd.api.versions import Version
+from restd.container.publishing import open_ports
 from restd.lib.ids import short_id
 from restd.model import network
 from restd.model.container import Container, Endpoint
 from restd.model.docker_json import to_docker
-from restd.model.network import BRIDGE, HOST, NONE, PREDEFINED, PortMapping
-from restd.network.ports import exposed
+from restd.model.network import BRIDGE, PREDEFINED, PortMapping
 
 _NOWHERE = network.Endpoint(id="", container_id="", network_id="", network_name="")
 
@@ -95,13 +95,6 @@ def sandbox_key(container: Container) -> str:
     return f"/proc/{container.state.pid}/ns/net"
 
 
-def _open_ports(container: Container) -> list[tuple[int, str]]:
-    """All ports of a running container that the world may know of, in Docker's order."""
-    if not container.sandbox.id or container.host_config.network_mode in (HOST, NONE):
-        return []
-    return exposed({**(container.config.exposed_ports or {}), **container.host_config.port_bindings})
-
-
 def _by_port(container: Container) -> dict[tuple[int, str], list[PortMapping]]:
     found: dict[tuple[int, str], list[PortMapping]] = {}
     for mapping in container.sandbox.ports:
@@ -118,7 +111,7 @@ def port_bindings(container: Container) -> dict[str, list[dict[str, str]] | None
         ]
         if (port, protocol) in published
         else None
-        for port, protocol in _open_ports(container)
+        for port, protocol in open_ports(container)
     }
 
 
@@ -126,7 +119,7 @@ def port_rows(container: Container) -> list[dict[str, Any]]:
     """`Ports` of the list: a row for each place on the host, one without a place for a port that is only exposed."""
     published = _by_port(container)
     rows: list[dict[str, Any]] = []
-    for port, protocol in _open_ports(container):
+    for port, protocol in open_ports(container):
         rows += [
             {"IP": mapping.host_ip, "PrivatePort": port, "PublicPort": mapping.host_port, "Type": protocol}
             for mapping in published.get((port, protocol), ())

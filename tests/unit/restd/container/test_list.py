@@ -9,13 +9,20 @@ from restd.container.registry import Entry, Registry
 from restd.errors import InvalidParameter, NotFound
 from restd.filters import Filters
 from restd.model.container import Config, Container, Endpoint, HostConfig, State, Status
+from restd.model.network import PortMapping
+from restd.model.sandbox import Sandbox
 from tests.unit.restd.container.sample import container
+
+BRIDGE = HostConfig(network_mode="bridge")
 
 
 def make(number: int, name: str, status: Status = Status.RUNNING, **changes: Any) -> Container:
     config = Config(image="busybox", labels={"n": str(number), "all": "x"}, exposed_ports={f"{80 + number}/tcp": {}})
     state = State(status, exit_code=number, started_at=1 if status is not Status.CREATED else 0)
     made = container(id=f"{number:x}" * 64, name=name, created=number, config=config, state=state)
+    if state.running:
+        mapping = PortMapping(80 + number, "tcp", "0.0.0.0", 8080 + number)
+        made = replace(made, host_config=BRIDGE, sandbox=Sandbox("s", "k", (mapping,)))
     return replace(made, endpoints={"none": Endpoint()}, **changes)
 
 
@@ -24,7 +31,7 @@ def room() -> Registry:
     for entry in (
         make(1, "web-1"),
         make(2, "web-2", Status.EXITED, image="sha256:other"),
-        make(3, "db", Status.PAUSED, host_config=HostConfig(binds=("/src:/data",))),
+        make(3, "db", Status.PAUSED, host_config=replace(BRIDGE, binds=("/src:/data",))),
         make(4, "new", Status.CREATED),
     ):
         registry.reserve_name(entry.name, entry.id)
@@ -89,8 +96,11 @@ def test_a_status_filter_needs_no_all() -> None:
         ({"network": ["none"]}, ["new", "db", "web-2", "web-1"]),
         ({"network": ["bridge"]}, []),
         ({"expose": ["81"]}, ["web-1"]),
-        ({"expose": ["82-83/tcp"]}, ["db", "web-2"]),
+        ({"expose": ["82-83/tcp"]}, ["db"]),
         ({"publish": ["81"]}, []),
+        ({"publish": ["8081"]}, ["web-1"]),
+        ({"publish": ["8080-8089/tcp"]}, ["db", "web-1"]),
+        ({"publish": ["8081/udp"]}, []),
         ({"health": ["none"]}, ["new", "db", "web-2", "web-1"]),
         ({"health": ["healthy"]}, []),
         ({"is-task": ["true"]}, []),
