@@ -50,10 +50,13 @@ def _started(namespace: str, *words: str) -> Iterator[None]:
             server.kill()
 
 
-def ask(namespace: str, protocol: str, address: str, port: int) -> str:
-    """What a server answers, `NAME CLIENTADDRESS`; `refused`, `timeout` or another reason if it doesn't."""
+def ask(namespace: str, protocol: str, address: str, port: int, source: int = 0) -> str:
+    """What a server answers, `NAME CLIENTADDRESS`; `refused`, `timeout` or another reason if it doesn't.
+
+    `source` is the client's own port, 0 for any.
+    """
     done = subprocess.run(
-        [*inside(namespace), "ask", protocol, address, str(port)],
+        [*inside(namespace), "ask", protocol, address, str(port), str(source)],
         stdout=subprocess.PIPE,
         text=True,
         timeout=30,
@@ -120,10 +123,12 @@ def _pour(address: str, port: int, seconds: float) -> float:
         return sent / (time.perf_counter() - begun) / 1e6
 
 
-def _ask(protocol: str, address: str, port: int) -> str:
+def _ask(protocol: str, address: str, port: int, source: int) -> str:
     with _socket(protocol, address) as client:
         client.settimeout(SECONDS)
         try:
+            if source:
+                client.bind(("", source))
             client.connect((address, port))
             if protocol == "udp":
                 client.send(b"?")
@@ -145,4 +150,4 @@ if __name__ == "__main__":
     elif verb == "pour":
         print(_pour(words[0], int(words[1]), float(words[2])))
     else:
-        print(_ask(words[0], words[1], int(words[2])))
+        print(_ask(words[0], words[1], int(words[2]), int(words[3])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ from restd.errors import SystemFailure
 from restd.lib.ids import new_id
 from restd.model.container import Container
 from restd.model.network import HOST, NONE, Endpoint, Network, PortMapping
+from restd.network.conntrack import forget
 from restd.network.networks import Networks
 from restd.network.ports import Ports, Wish, exposed, wishes
 from restd.network.publish import rules
@@ -61,11 +63,13 @@ class Publisher:
         if container.sandbox.ports and place is not None:
             made = rules(container.sandbox.ports, place.ipv4_address, place.ipv6_address)
             await self._networks.firewall.set(_owner(container), made)
+            await _forget(container, (place.ipv4_address, place.ipv6_address))
 
     async def withdraw(self, container: Container) -> None:
         """Rules first, then the ports: who takes one next has his rules set after these are gone."""
         if container.sandbox.ports:
             await self._networks.firewall.drop(_owner(container))
+            await _forget(container)
         self._ports.release(container.id)
 
     def place(self, container: Container) -> Endpoint | None:
@@ -78,6 +82,12 @@ class Publisher:
     def close(self) -> None:
         """Let go of the ports. The rules stay."""
         self._ports.close()
+
+
+async def _forget(container: Container, keep: Sequence[str] = ()) -> None:
+    """UDP flows from before go where the rules say from now on."""
+    if any(mapping.protocol == "udp" for mapping in container.sandbox.ports):
+        await asyncio.to_thread(forget, container.sandbox.ports, keep)
 
 
 def wished(container: Container) -> list[Wish]:

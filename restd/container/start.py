@@ -129,6 +129,10 @@ class Starter:
             failure = failure_of(error, entry.container)
             await self._failed(entry, failure)
             return failure
+        except BaseException:  # nobody has thought of it: at least no address and no port are lost
+            self._sandboxes.release(entry.container)
+            entry.container = replace(entry.container, sandbox=Sandbox())
+            raise
 
     async def _run(self, entry: Entry) -> None:
         entry.container, plan = await self._sandboxes.prepare(entry.container)

@@ -277,3 +277,22 @@ def test_a_restart_keeps_what_was_asked_for(engine: Engine) -> None:
 def test_nobody_waits_at_a_port_without_a_server(engine: Engine) -> None:
     publish(engine, {"80/tcp": on(28086)})
     assert ask(engine.name, "tcp", "127.0.0.1", 28086) == "refused"
+
+
+def test_a_udp_client_that_keeps_its_port_is_led_to_the_container_of_now(engine: Engine) -> None:
+    ports = {"53/udp": on(28087)}
+    filler = engine.running(SLEEP, host={"NetworkMode": "bridge"})
+    with remote_host(engine) as remote:
+
+        def answer() -> str:
+            return ask(remote, "udp", "192.0.2.1", 28087, source=40053)
+
+        assert answer() == "refused"
+        for name in ("first", "second"):
+            container, settings = publish(engine, ports)
+            with serving(settings["SandboxKey"], "udp", "0.0.0.0", 53, name):
+                assert answer() == f"{name} 192.0.2.2"
+            engine.remove(container)
+            engine.remove(filler)  # the next one gets another address
+            filler = engine.running(SLEEP, host={"NetworkMode": "bridge"})
+        wait_until(lambda: answer() == "refused", 10)
