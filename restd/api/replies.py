@@ -233,6 +233,7 @@ def _images() -> dict[str, Schema]:
                 "Platforms": listing({"type": "object"}),
             }
         ),
+        "BuildPruned": record({"CachesDeleted": {"type": "null"}, "SpaceReclaimed": WHOLE}),
         "LoggedIn": record(_texts("Status IdentityToken")),
         "Removed": record({}, _texts("Untagged Deleted")),
         "ImagesPruned": record({"ImagesDeleted": nullable(listing(ref("Removed"))), "SpaceReclaimed": WHOLE}),

@@ -35,6 +35,7 @@ from restd.container.restore import Restorer
 from restd.container.revive import Revivals
 from restd.container.sandboxes import Sandboxes
 from restd.container.start import Starter
+from restd.container.steps import ContainerSteps, StepLimits
 from restd.container.stop import stop
 from restd.container.top import Top, top
 from restd.container.trees import Trees
@@ -47,7 +48,7 @@ from restd.lib.host import Host
 from restd.lib.tasks import TaskGroup
 from restd.logs.query import LogQuery
 from restd.model.connection import AttachOptions, Connection, Heads
-from restd.model.container import Container, CreateRequest, Endpoint, Exec, ExecConfig
+from restd.model.container import Container, CreateRequest, Endpoint, Exec, ExecConfig, HostConfig
 from restd.model.image import ImageUse
 from restd.network.networks import Networks
 from restd.runtime.dispatch import Runtimes
@@ -67,6 +68,7 @@ class Containers:
 
     def __init__(self, config: Config, host: Host, events: Events, images: ImageStore, networks: Networks) -> None:
         self._images = images
+        self._config = config
         self._networks = networks
         self._tasks = tasks = TaskGroup("containers")
         self._chores = chores = TaskGroup("chores")
@@ -334,6 +336,15 @@ class Containers:
         entry = await self._settled(ref)
         image = await commit(entry, asked, self._images, self._runtimes, self._records, self._announcer)
         return image.id
+
+    def steps(self, host_config: HostConfig) -> ContainerSteps:
+        """Who runs the commands of a build, all under one HostConfig."""
+
+        async def kill_one(entry: Entry) -> None:
+            await kill_at_once(entry, self._runtimes, self._exits, self._announcer)
+
+        limits = StepLimits(host_config, self._config.state)
+        return ContainerSteps(limits, self._registry, self._creator, self._starter, kill_one, self._remover.finish)
 
     async def exec_create(self, ref: str, config: ExecConfig) -> str:
         """Prepare an exec; its id."""

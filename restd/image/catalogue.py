@@ -149,6 +149,10 @@ class Catalogue:
         """Every image, in no particular order."""
         return list(self._images.values())
 
+    def children(self, parent: str) -> list[Image]:
+        """The images that were made from `parent` here; with an empty id, those made from nothing that was here."""
+        return [image for image in self._images.values() if image.parent == parent]
+
     def get(self, image_id: str) -> Image | None:
         """The image with exactly this id."""
         return self._images.get(image_id)

@@ -25,7 +25,7 @@ _SHORTEST_HEALTH_TIME = 1_000_000
 
 def apply_changes(config: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
     """A copy of the configuration with the changes made, in order. InvalidParameter for one that can't be."""
-    changed = _Changes(dict(config))
+    changed = Changes(dict(config))
     for line in _lines(changes):
         changed.apply(*parse_instruction(line))
     return changed.config
@@ -47,11 +47,15 @@ def _lines(changes: Sequence[str]) -> Iterable[str]:
         yield held
 
 
-class _Changes:
-    """One configuration being changed. Whether CMD was among the changes decides what ENTRYPOINT does to it."""
+class Changes:
+    """One configuration being changed. Whether CMD was among the changes decides what ENTRYPOINT does to it.
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    `arguments` are a build's ARGs, which variables also mean; the environment counts more.
+    """
+
+    def __init__(self, config: dict[str, Any], arguments: Mapping[str, str] | None = None) -> None:
         self.config = config
+        self.arguments = dict(arguments or {})
         self._cmd_set = False
         self._verbs: dict[str, Callable[[str], None]] = {
             "CMD": self._cmd,
@@ -79,12 +83,13 @@ class _Changes:
             raise InvalidParameter(f"{name} requires at least one argument")
         verb(rest)
 
-    def _variables(self) -> Variables:
+    def variables(self) -> Variables:
+        """What `$NAME` means now."""
         entries = (entry.partition("=") for entry in self.config.get("Env") or ())
-        return Variables({name: value for name, _, value in entries})
+        return Variables({**self.arguments, **{name: value for name, _, value in entries}})
 
     def _words(self, rest: str) -> list[str]:
-        return words(rest, self._variables())
+        return words(rest, self.variables())
 
     def _one(self, name: str, rest: str) -> str:
         found = self._words(rest)
@@ -92,23 +97,23 @@ class _Changes:
             raise InvalidParameter(f"{name} requires exactly one argument")
         return found[0]
 
-    def _command(self, rest: str) -> list[str]:
+    def command(self, rest: str) -> list[str]:
         """A JSON list as it is; anything else is a line for the shell."""
         found = string_list(rest)
         return found if found is not None else [*(self.config.get("Shell") or _DEFAULT_SHELL), rest]
 
     def _cmd(self, rest: str) -> None:
-        self.config["Cmd"] = self._command(rest)
+        self.config["Cmd"] = self.command(rest)
         self._cmd_set = True
 
     def _entrypoint(self, rest: str) -> None:
-        self.config["Entrypoint"] = self._command(rest) or None
+        self.config["Entrypoint"] = self.command(rest) or None
         if not self._cmd_set:
             self.config["Cmd"] = None  # an inherited command was meant for the entry point before
 
     def _env(self, rest: str) -> None:
         entries = list(self.config.get("Env") or ())
-        for name, value in pairs("ENV", rest, self._variables()):
+        for name, value in pairs("ENV", rest, self.variables()):
             entry = f"{name}={value}"
             for at, known in enumerate(entries):
                 if known.partition("=")[0] == name:
@@ -131,7 +136,7 @@ class _Changes:
         self.config["ExposedPorts"] = ports
 
     def _label(self, rest: str) -> None:
-        self.config["Labels"] = {**(self.config.get("Labels") or {}), **dict(pairs("LABEL", rest, self._variables()))}
+        self.config["Labels"] = {**(self.config.get("Labels") or {}), **dict(pairs("LABEL", rest, self.variables()))}
 
     def _user(self, rest: str) -> None:
         self.config["User"] = self._one("USER", rest)

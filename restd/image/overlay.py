@@ -101,7 +101,7 @@ class Overlay:
         return container_id in self._containers
 
     def create_container_layer(self, container_id: str, image_id: str) -> ContainerLayer:
-        """Make a container's writable layer on the image; its root has owner and mode of the image's.
+        """Make a container's writable layer on the image, an empty id for none; its root has owner and mode of its.
 
         It holds the image's layers until it is removed. Raises Conflict if it exists, NotFound without the image.
         """
@@ -109,9 +109,10 @@ class Overlay:
             raise Conflict(f"container {container_id} already has a writable layer")
         if not is_id(container_id):
             raise InvalidParameter(f"invalid container id {container_id!r}")
-        image = self._find(image_id)
+        image = self._find(image_id) if image_id else None
+        chain = image.chain_id if image is not None else ""
         home = self._home(container_id)
-        top = os.stat(self._layers.directory(image.chain_id))
+        top = os.stat(self._layers.directory(chain))
         os.mkdir(home, 0o711)
         try:
             os.mkdir(os.path.join(home, "diff"))
@@ -119,11 +120,11 @@ class Overlay:
             os.chmod(os.path.join(home, "diff"), top.st_mode & 0o7777)
             os.mkdir(os.path.join(home, "work"), 0o700)
             os.mkdir(os.path.join(home, "merged"), 0o755)
-            os.symlink(f"{image.id}/{image.chain_id}", os.path.join(home, "lower"))
+            os.symlink(f"{image_id}/{chain}", os.path.join(home, "lower"))
         except BaseException:
             shutil.rmtree(home, ignore_errors=True)
             raise
-        layer = ContainerLayer(container_id, image.id, tuple(part.chain_id for part in image.layers))
+        layer = ContainerLayer(container_id, image_id, self._layers.stack(chain))
         self._know(layer)
         return layer
 

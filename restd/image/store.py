@@ -36,6 +36,7 @@ from restd.lib.tasks import TaskGroup
 from restd.model.image import Deleted, GraphDriver, HistoryRow, Image, ImageUse, Loaded, PruneResult, Untagged
 
 if TYPE_CHECKING:
+    from restd.image.build.request import BuildRequest, Say, Steps
     from restd.image.registry.credentials import Credentials
     from restd.image.registry.pull import Report
     from restd.image.registry.remote import Described, Registries
@@ -195,6 +196,30 @@ class ImageStore:
     async def commit(self, request: CommitRequest) -> Image:
         """Make an image on top of another. InvalidParameter if it would have too many layers."""
         return await self._intake.commit(request)
+
+    async def build(self, request: BuildRequest, stream: AsyncIterator[bytes], steps: Steps, say: Say) -> Image:
+        """Build an image from a context, an archive with a Dockerfile in it; `say` hears the lines of the stream.
+
+        InvalidParameter for a bad Dockerfile or context, StepFailed if a command fails, NotFound without a base.
+        """
+        from restd.image.build.builder import Builder
+        from restd.image.build.context import Context
+
+        with self._intake.workspace() as directory:
+            context = await Context.unpack(os.path.join(directory, "context"), stream)
+            return await Builder(request, context, self, steps, say).run()
+
+    def child_of(self, parent: Image | None, created_by: str, config: Mapping[str, Any]) -> Image | None:
+        """The newest image that a build step made on `parent` with this configuration, or None."""
+        found = None
+        for image in self._catalogue.children(parent.id if parent is not None else ""):
+            history = image.raw.get("history") or [{}]
+            if parent is None and len(history) != 1:
+                continue
+            same = history[-1].get("created_by") == created_by and image.raw.get("config") == config
+            if same and (found is None or image.created > found.created):
+                found = image
+        return found
 
     def save(self, names: Sequence[str]) -> AsyncIterator[bytes]:
         """The images as one archive, in pieces. Names are looked up now (NotFound); by id they are saved nameless.

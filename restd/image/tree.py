@@ -59,28 +59,49 @@ async def changes(tree: Tree, lowers: Sequence[str]) -> list[tuple[str, int]]:
 
 
 async def put(
-    tree: Tree, path: str, stream: AsyncIterator[bytes], *, keep_kind: bool, owner: tuple[int, int] | None
+    tree: Tree,
+    path: str,
+    stream: AsyncIterator[bytes],
+    *,
+    keep_kind: bool = False,
+    owner: tuple[int, int] | None = None,
+    mode: int | None = None,
+    make: bool = False,
 ) -> None:
-    """Unpack a plain tar at the directory `path`. See `tree_child.Extractor`. NotFound, InvalidParameter, Conflict."""
-    request = tree.request("put", path=path, keep_kind=keep_kind, owner=list(owner) if owner else None)
+    """Unpack a plain tar at the directory `path`, made if it isn't there with `make`. See `tree_child.Extractor`.
+
+    NotFound, or InvalidParameter for what is no directory or no archive.
+    """
+    given = list(owner) if owner else None
+    request = tree.request("put", path=path, keep_kind=keep_kind, owner=given, mode=mode, make=make)
     async with _running(request, path, stdin=True) as child:
         await child.feed(stream)
         await child.answer()
 
 
+async def digests(tree: Tree) -> dict[str, str]:
+    """All paths of a build's context, without a leading slash, each with a text that changes with what is there."""
+    async with _running(tree.request("digests"), "/") as child:
+        found: dict[str, str] = (await child.answer())["digests"]
+        return found
+
+
 @contextlib.asynccontextmanager
 async def reading(
-    tree: Tree, verb: str, path: str = "/", base: str = ""
+    tree: Tree, verb: str, path: str = "/", base: str = "", *, follow: bool = False
 ) -> AsyncIterator[tuple[dict[str, Any], Child]]:
     """A tar of what is at `path` (`get`) or of everything (`export`, `pack`): the answer, and the child that writes."""
-    async with _running(tree.request(verb, path=path, base=base), path) as child:
+    async with _running(tree.request(verb, path=path, base=base, follow=follow), path) as child:
         yield await child.answer(), child
 
 
-async def get(tree: Tree, path: str, base: str) -> tuple[PathStat, AsyncIterator[bytes]]:
-    """What is at `path`, and a tar of it whose names begin with `base`. Close the iterator when done with it."""
+async def get(tree: Tree, path: str, base: str, *, follow: bool = False) -> tuple[PathStat, AsyncIterator[bytes]]:
+    """What is at `path`, and a tar of it whose names begin with `base` (empty: the contents of a folder alone).
+
+    A link at the end of the path is followed with `follow`. Close the iterator when done with it.
+    """
     async with contextlib.AsyncExitStack() as stack:
-        answer, child = await stack.enter_async_context(reading(tree, "get", path, base))
+        answer, child = await stack.enter_async_context(reading(tree, "get", path, base, follow=follow))
         return _path_stat(answer), _pieces(stack.pop_all(), child)
 
 

@@ -7,7 +7,8 @@ for `get`, `pack` and `export` with a tar. KIND: missing, not-directory, invalid
 
     stat     path -> what is there, in the form of Docker's archive API
     get      path -> a tar of it, the names in it beginning with `base`
-    put      path, stdin a tar -> unpacked there; `keep_kind`, `owner`
+    put      path, stdin a tar -> unpacked there; `keep_kind`, `owner`, `mode`, `make`
+    digests  what is in a build's context: {path: text that changes with it}
     export   a tar of everything
     pack     an overlayfs upper directory as a layer: whiteouts in the form of OCI's layer.md
     changes  an overlayfs upper directory over `lowers` -> what differs
@@ -121,16 +122,20 @@ class Extractor(Unpacker):
     """Unpacks into the current directory over what is there, as `docker cp` does.
 
     `keep_kind`: a folder never takes the place of a file, nor a file that of a folder. `owner`: (uid, gid) for
-    everything, or None for what the archive says.
+    everything, or None for what the archive says; `mode` likewise.
     """
 
-    def __init__(self, reader: TarReader, owner: tuple[int, int] | None, *, keep_kind: bool) -> None:
+    def __init__(
+        self, reader: TarReader, owner: tuple[int, int] | None, *, keep_kind: bool, mode: int | None = None
+    ) -> None:
         super().__init__(reader, _MOST_BYTES, _MOST_ENTRIES)
-        self._owner, self._keep_kind = owner, keep_kind
+        self._owner, self._keep_kind, self._mode = owner, keep_kind, mode
 
     def _one(self, entry: Entry) -> None:
         if self._owner is not None:
             entry.uid, entry.gid = self._owner
+        if self._mode is not None:
+            entry.mode = self._mode
         name = inside(entry.name)
         if not name:
             return  # the folder itself stays as it is
@@ -159,14 +164,66 @@ class Extractor(Unpacker):
             raise Refused("conflict", f'cannot overwrite non-directory "{shown}" with directory')
 
 
-def put(path: str, owner: tuple[int, int] | None, *, keep_kind: bool) -> dict[str, Any]:
-    """Unpack stdin at `path`, a directory once its links are followed."""
+def put(request: dict[str, Any]) -> dict[str, Any]:
+    """Unpack stdin at `path`, a directory once its links are followed; with `make` it is made if it isn't there."""
+    path = request.get("path", "/")
+    owner = tuple(request["owner"]) if request.get("owner") else None
+    if request.get("make"):
+        _make_directories(path, owner or (0, 0))
     os.chdir(resolve_directory(path))
-    extractor = Extractor(TarReader(Blocks(lambda count: os.read(0, count))), owner, keep_kind=keep_kind)
+    reader = TarReader(Blocks(lambda count: os.read(0, count)))
+    keep_kind = bool(request.get("keep_kind"))
+    extractor = Extractor(reader, owner, keep_kind=keep_kind, mode=request.get("mode"))
     extractor.run()
     while os.read(0, _COPY):
         pass
     return {"entries": extractor.entries}
+
+
+def _make_directories(path: str, owner: tuple[int, int]) -> None:
+    """`mkdir -p` inside the root we are in, links followed; what is made belongs to `owner`."""
+    here = "/"
+    for part in os.path.normpath("/" + path.lstrip("/")).split("/")[1:]:
+        if not part:
+            continue
+        here = os.path.realpath(os.path.join(here, part))
+        try:
+            os.mkdir(here, 0o755)
+            os.chown(here, *owner)
+        except FileExistsError:
+            continue
+
+
+def digests(folder: bytes = b"") -> Iterator[tuple[str, str]]:
+    """(path, text) for all that is in our root; the text says kind, mode and content, so it changes with them."""
+    for name in sorted(os.listdir(b"/" + folder)):
+        relative = folder + b"/" + name if folder else name
+        path = b"/" + relative
+        found = os.lstat(path)
+        kind = stat.S_IFMT(found.st_mode)
+        text = f"{kind:o} {stat.S_IMODE(found.st_mode):o}"
+        if kind == stat.S_IFREG:
+            text += f" {_file_digest(path)}"
+        elif kind == stat.S_IFLNK:
+            text += " " + os.fsdecode(os.readlink(path))
+        elif kind != stat.S_IFDIR:
+            text += f" {found.st_rdev}"
+        yield os.fsdecode(relative), text
+        if kind == stat.S_IFDIR:
+            yield from digests(relative)
+
+
+def _file_digest(path: bytes) -> str:
+    import hashlib
+
+    digest = hashlib.sha256()
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        while data := os.read(descriptor, _COPY):
+            digest.update(data)
+    finally:
+        os.close(descriptor)
+    return digest.hexdigest()
 
 
 def resolve_directory(path: str) -> str:
@@ -243,19 +300,22 @@ def _answer(value: dict[str, Any]) -> None:
 def run(request: dict[str, Any]) -> None:
     """Carry one request out."""
     verb, path = request["verb"], request.get("path", "/")
+    if verb == "digests":
+        import hashlib  # noqa: F401 - while there are files to import from: `_file_digest` finds it loaded
     lowers = [os.open(lower, os.O_PATH | os.O_DIRECTORY) for lower in request.get("lowers", ())]
     enter(request["root"], request.get("mounts", []))
     if verb == "stat":
         _answer(describe(resolve_parent(path), path))
     elif verb == "get":
-        resolved = resolve_parent(path)
+        resolved = resolve_parent(path) if not request.get("follow") else os.path.realpath("/" + path.lstrip("/"))
         _answer(describe(resolved, path))
         packer = Packer(1)
         packer.tree(os.fsencode(resolved), os.fsencode(request["base"]))
         packer.end()
     elif verb == "put":
-        owner = request.get("owner")
-        _answer(put(path, tuple(owner) if owner else None, keep_kind=bool(request.get("keep_kind"))))
+        _answer(put(request))
+    elif verb == "digests":
+        _answer({"digests": dict(digests())})
     elif verb in ("pack", "export"):
         _answer({})
         packer = Packer(1, layer=verb == "pack")

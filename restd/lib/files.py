@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 
@@ -69,3 +71,12 @@ def read_json(path: str) -> Any:
         kept_as = f"{path}.corrupt-{int(time.time())}"
         os.rename(path, kept_as)
         raise UnreadableFile(path, kept_as, str(error)) from error
+
+
+async def read_pieces(descriptor: int, size: int = 1 << 20) -> AsyncIterator[bytes]:
+    """A file's bytes from where the descriptor stands, read in threads; it is closed at the end."""
+    try:
+        while data := await asyncio.to_thread(os.read, descriptor, size):
+            yield data
+    finally:
+        os.close(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from restd.api.engine import Engine
+from restd.api.routes.build import BuildRoutes
 from restd.api.routes.containers import ContainerRoutes
 from restd.api.routes.executions import ExecRoutes
 from restd.api.routes.files import FileRoutes
@@ -25,6 +26,7 @@ def all_routes(engine: Engine) -> list[Route]:
         *FileRoutes(engine).routes(),
         *ImageRoutes(engine).routes(),
         *RegistryRoutes(engine).routes(),
+        *BuildRoutes(engine).routes(),
         *NetworkRoutes(engine).routes(),
         *VolumeRoutes().routes(),
     ]
