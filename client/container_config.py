@@ -48,6 +48,13 @@ _HOST_FIELDS = {
     "mount": "Mounts",
     "cidfile": "ContainerIDFile",
 }
+_HEALTH_FIELDS = {
+    "health-interval": "Interval",
+    "health-timeout": "Timeout",
+    "health-start-period": "StartPeriod",
+    "health-start-interval": "StartInterval",
+    "health-retries": "Retries",
+}
 _HOST_FLAGS = {
     "privileged": "Privileged",
     "read-only": "ReadonlyRootfs",
@@ -125,6 +132,9 @@ def _config(arguments: Arguments, variables: Mapping[str, str], detached: bool) 
             made[field] = arguments.text(key)
     if arguments.value("stop-timeout") is not None:
         made["StopTimeout"] = arguments.value("stop-timeout")
+    check = health(arguments)
+    if check:
+        made["Healthcheck"] = check
     anonymous = mounts.volumes(arguments.many("volume"))[1]
     if anonymous:
         made["Volumes"] = anonymous
@@ -159,6 +169,24 @@ def _host_config(arguments: Arguments) -> dict[str, Any]:
     }
     made.update((field, value) for field, value in more.items() if value)
     _security(arguments, made)
+    return made
+
+
+def health(arguments: Arguments) -> dict[str, Any]:
+    """`--health-*` and `--no-healthcheck`; empty if the image decides."""
+    made: dict[str, Any] = {}
+    if arguments.text("health-cmd"):
+        made["Test"] = ["CMD-SHELL", arguments.text("health-cmd")]
+    for key, field in _HEALTH_FIELDS.items():
+        value = arguments.value(key)
+        if value:
+            if value < 0:
+                raise ValueError(f"--{key} cannot be negative")
+            made[field] = value
+    if arguments.flag("no-healthcheck"):
+        if made:
+            raise ValueError("--no-healthcheck conflicts with --health-* options")
+        return {"Test": ["NONE"]}
     return made
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from dataclasses import replace
 from functools import cached_property
 
 from shim import folder, midwife, oom, process, protocol
 from shim.bell import Bell
+from shim.capture import Capture
 from shim.clients import Clients
 from shim.control import Control, Refused, Request
 from shim.creation import Creation
 from shim.jsonlog import Clock, Encoder
 from shim.logfile import LogFile
-from shim.loop import READ, Loop
+from shim.loop import READ, Loop, Timer
 from shim.midwife import Report
 from shim.protocol import Attach, Birth, Born, ExitRecord, News, ProcessSpec, Wait
 from shim.stdio import resize
@@ -40,10 +42,13 @@ class Shim:
         self._log: LogFile | None = None
         if spec.log.driver == "json-file":
             self._log = LogFile(spec.log, Encoder(Clock(), endings), self._ring, self._log_failed)
-        self._streams = Streams(loop, self._log, self._go_on)
+        self._capture = Capture(spec.capture) if spec.capture else None
+        self._streams = Streams(loop, self._log or self._capture, self._go_on)
         self._creation = Creation(loop, spec, state, self._streams, send, self._created)
         self._oom: oom.Watch | None = None
         self._oom_seen = False
+        self._limit: Timer | None = None
+        self._late = False
         self._pid = 0
         self._ended: tuple[int | None, int] | None = None  # wait status (None: not known) and time of the process's end
         self._record: ExitRecord | None = None
@@ -109,7 +114,15 @@ class Shim:
         if report.oom_file:
             with contextlib.suppress(OSError):  # it has ended already
                 self._oom = oom.Watch(self.loop, report.oom_file, report.unified, self._oom_noticed)
+        if self._spec.time_limit:
+            self._limit = self.loop.later(self._spec.time_limit, self._too_long)
         self._watch_process()
+
+    def _too_long(self) -> None:
+        """The time limit is over."""
+        if self._ended is None:
+            self._late = True
+            process.kill_with_group(self._pid)
 
     def _watch_process(self) -> None:
         """See to it that the process's end will be noticed: by SIGCHLD, or if it is not our child by its pidfd."""
@@ -237,6 +250,8 @@ class Shim:
         if self._ended is not None:
             return
         self._ended = (status, time.time_ns())
+        if self._limit is not None:
+            self._limit.cancel()
         self._streams.drain()
         self.loop.later(protocol.DRAIN_SECONDS, self._drained)
         self._go_on()
@@ -254,7 +269,12 @@ class Shim:
             if self._oom is not None:
                 self._oom.check()
                 self._oom.close()
-            self._conclude(_record(*self._ended, self._oom_seen), write=True)
+            record = _record(*self._ended, self._oom_seen)
+            if self._capture is not None:
+                record = replace(record, output=self._capture.text())
+            if self._late:
+                record = replace(record, late=True)
+            self._conclude(record, write=True)
             self._farewell()
         if self._settled and not (self._clients or self._waits or self._control.pending):
             self._settled = False

@@ -82,6 +82,19 @@ def kill_group(pid: int) -> None:
         return
 
 
+def kill_with_group(pid: int) -> None:
+    """Kill an exec's process, which has not been reaped, and its children.
+
+    Runtimes give an exec a session, but the process need not lead it (crun forks once more): the group is asked for.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        group = os.getpgid(pid)
+        if group not in (0, os.getpgrp()):
+            os.killpg(group, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
 def kill_children() -> None:
     """Kill and reap every child: after a failed start there must be none (the shim is a subreaper)."""
     own = os.getpid()

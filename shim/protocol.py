@@ -95,6 +95,8 @@ class ProcessSpec:
     attach_limit: int = ATTACH_LIMIT
     start_timeout: float = 120.0  # seconds for the runtime call
     watch_oom: bool = True
+    capture: int = 0  # bytes of its output that go into the exit record (a health probe's)
+    time_limit: float = 0.0  # seconds until the process is killed, with its group; 0 for none
     v: int = VERSION
 
 
@@ -181,13 +183,16 @@ class ExitRecord:
     """The file `exit`: how the process ended. The truth about it from the moment it is there.
 
     `exit_code`: 0..255, a signal n as 128+n; None when it is not known (then `unknown` says why). `at`: nanoseconds
-    since the epoch. `oom`: the kernel killed a process of the container for want of memory.
+    since the epoch. `oom`: the kernel killed a process of the container for want of memory. `output`: what
+    `ProcessSpec.capture` asked for. `late`: the process was killed because of its `time_limit`.
     """
 
     exit_code: int | None
     at: int
     oom: bool = False
     unknown: str = ""
+    output: str = ""
+    late: bool = False
     v: int = VERSION
 
 

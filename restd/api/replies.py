@@ -116,7 +116,12 @@ def _containers() -> dict[str, Schema]:
             "Error": TEXT,
             "StartedAt": TIME,
             "FinishedAt": TIME,
-        }
+        },
+        {"Health": ref("Health")},
+    )
+    probe = record({"Start": TIME, "End": TIME, "ExitCode": WHOLE, "Output": TEXT})
+    health = record(
+        {"Status": {"enum": ["starting", "healthy", "unhealthy"]}, "FailingStreak": WHOLE, "Log": listing(probe)}
     )
     settings = record(
         {
@@ -134,6 +139,7 @@ def _containers() -> dict[str, Schema]:
         "Endpoint": endpoint,
         "Mount": mount,
         "State": state,
+        "Health": health,
         "NetworkSettings": settings,
         "Config": model_schema(Config),
         "HostConfig": model_schema(HostConfig),

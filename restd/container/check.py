@@ -7,6 +7,7 @@ Each function raises InvalidParameter for the first thing that is wrong. Limits 
 from __future__ import annotations
 
 from restd.container import restart_policy
+from restd.container.check_health import check_health
 from restd.container.check_limits import check_limits
 from restd.container.check_mounts import check_mounts
 from restd.container.check_network import check_names, check_network_request
@@ -53,6 +54,7 @@ def check_request(request: CreateRequest) -> None:
 def check_container(config: Config, host_config: HostConfig, host: Host) -> None:
     """The merged and normalised container."""
     _check_config(config)
+    check_health(config)
     check_limits(host_config, host)
     check_mounts(host_config)
     check_log(host_config.log_config)

@@ -24,7 +24,9 @@ from restd.container.held import HeldClients
 from restd.container.kill import kill, kill_at_once
 from restd.container.list import Counts, ListQuery, count, listed
 from restd.container.logs import LogStream, read_logs
+from restd.container.monitor import Monitors
 from restd.container.pause import pause, unpause
+from restd.container.probe import Prober
 from restd.container.records import Records
 from restd.container.registry import Entry, Registry
 from restd.container.remove import Remover
@@ -79,6 +81,8 @@ class Containers:
         self._announcer = announcer = Announcer(events)
         self._held = held = HeldClients(Keeper(config.state, self._nursery, tasks), config.attach_limit)
         self._trees = Trees(images)
+        self._execs = Execs(config, host, registry, images, runtimes, announcer, tasks)
+        self._monitors = monitors = Monitors(records, announcer, Prober(self._execs, max(2, host.cpus)), tasks)
         self._collector = collector = Collector(tasks)
         self._remover = remover = Remover(registry, records, images, announcer, held, collector, chores)
         self._sandboxes = sandboxes = Sandboxes(config, registry, networks, collector, chores)
@@ -94,6 +98,7 @@ class Containers:
             self._revive,
             held,
             sandboxes,
+            monitors,
         )
         self._creator = Creator(config, host, registry, records, images, runtimes, announcer, networks)
         self._starter = Starter(
@@ -109,8 +114,8 @@ class Containers:
             held,
             sandboxes,
             tasks,
+            monitors,
         )
-        self._execs = Execs(config, host, registry, images, runtimes, announcer, tasks)
         self._revivals = Revivals(registry, self._starter, tasks, chores)
         self._restorer = Restorer(
             config,
@@ -124,6 +129,7 @@ class Containers:
             chores,
             self._revivals.schedule,
             sandboxes,
+            monitors,
         )
 
     def _revive(self, entry: Entry) -> None:
@@ -143,6 +149,7 @@ class Containers:
 
     async def close(self) -> None:
         """Let go of shims, clients and background work. Containers and their attached clients go on."""
+        self._monitors.close()
         await self._tasks.close()
         if not await self._chores.drain(CHORES_SECONDS):
             log.warning("some clean-ups did not end within %.0f s; the next start takes them up", CHORES_SECONDS)
@@ -242,25 +249,33 @@ class Containers:
 
     async def stop(self, ref: str, timeout: int | None, signal: str) -> None:
         """Stop signal, then KILL after `timeout` seconds (None: the container's own; negative: never)."""
-        await stop(await self._settled(ref), timeout, signal, self._runtimes, self._exits, self._announcer)
+        entry = await self._settled(ref)
+        with self._monitors.held(entry):
+            await stop(entry, timeout, signal, self._runtimes, self._exits, self._announcer)
 
     async def restart(self, ref: str, timeout: int | None, signal: str) -> None:
         """Stop it if it runs, and start it."""
-        await restart(
-            await self._settled(ref), timeout, signal, self._runtimes, self._exits, self._announcer, self._starter
-        )
+        entry = await self._settled(ref)
+        with self._monitors.held(entry):
+            await restart(entry, timeout, signal, self._runtimes, self._exits, self._announcer, self._starter)
 
     async def kill(self, ref: str, signal: str) -> None:
         """Send a signal, KILL by default; returns after the end if the signal is KILL."""
-        await kill(await self._settled(ref), ref, signal, self._runtimes, self._exits, self._announcer)
+        entry = await self._settled(ref)
+        await kill(entry, ref, signal, self._runtimes, self._exits, self._announcer)
+        self._monitors.release(entry)  # it may have been thawed to take the signal, and go on
 
     async def pause(self, ref: str) -> None:
         """Freeze all its processes."""
-        await pause(await self._settled(ref), self._runtimes, self._records, self._announcer)
+        entry = await self._settled(ref)
+        with self._monitors.held(entry):
+            await pause(entry, self._runtimes, self._records, self._announcer)
 
     async def unpause(self, ref: str) -> None:
         """Thaw them."""
-        await unpause(await self._settled(ref), self._runtimes, self._records, self._announcer)
+        entry = await self._settled(ref)
+        await unpause(entry, self._runtimes, self._records, self._announcer)
+        self._monitors.release(entry)
 
     async def rename(self, ref: str, name: str) -> None:
         """Give it another name."""

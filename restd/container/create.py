@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from restd.config import Config as EngineConfig
 from restd.container.announce import Announcer
 from restd.container.check import check_container, check_name, check_request, resolved_mode
+from restd.container.check_health import health_warnings
 from restd.container.check_network import check_networks, network_warnings
 from restd.container.merge import merged
 from restd.container.normalise import hostname, normalised
@@ -195,8 +196,7 @@ def _warnings(request: CreateRequest, config: Config, image: Image, host: Host) 
             f"The image declares volumes ({', '.join(volumes)}), which are not supported yet: data there stays in the "
             "container's own layer and goes with it"
         )
-    if config.healthcheck is not None and config.healthcheck.test not in (None, (), ("NONE",)):
-        yield "The image declares a health check, which is not supported yet: the probe is not run"
+    yield from health_warnings(config)
     asked = request.host_config
     yield from network_warnings(asked)
     if asked.memory > 0 and not host.cgroups.swap_limit and asked.memory_swap >= 0:

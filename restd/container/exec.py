@@ -47,6 +47,8 @@ EXEC_FILE = "exec.json"
 EXEC_LIMIT = 4096
 """Execs of one container, ended ones that are still kept included."""
 RESIZE_SECONDS = 10.0
+PROBE_START_SECONDS = 30.0
+"""How long the runtime may take to start a probe, as in Docker; the probe's own time begins after it."""
 _EXIT_CODES = {"not-found": 127, "not-executable": 126}
 _OTHER_FAILURE = 128
 
@@ -200,6 +202,36 @@ class Execs:
             found.started.set()
             self._tasks.start(self._follow(entry, found, link), f"exec {found.record.id[:12]}")
 
+    async def begin_probe(self, entry: Entry, command: tuple[str, ...], capture: int, seconds: float) -> ExecEntry:
+        """Run a command that is killed after `seconds`; `capture` bytes of its output come with its exit record.
+
+        Conflict if the container doesn't run, an error in Docker's words if the command can't be run. Nothing is
+        written down: a daemon that comes later need not know of it, since the shim keeps the time.
+        """
+        container = entry.container
+        check(container)
+        for old in [one for one in entry.execs.values() if one.probe and one.ended.is_set()]:
+            self._registry.discard_exec(entry, old.record.id)
+        config = ExecConfig(command, attach_stdout=True, attach_stderr=True)
+        found = ExecEntry(Exec(new_id(), container.id, config, running=True, started=True), probe=True)
+        words, exec_id = " ".join(command), found.record.id
+        self._registry.add_exec(entry, found)
+        self._announce(container, f"exec_create: {words}", execID=exec_id)
+        try:
+            spec = await self._spec(container, config, exec_id)
+            start_timeout = min(spec.start_timeout, PROBE_START_SECONDS)
+            spec = replace(spec, capture=capture, time_limit=seconds, start_timeout=start_timeout)
+            self._announce(container, f"exec_start: {words}", execID=exec_id)
+            started = await self._birth(container, spec, None, None)
+        except BaseException as error:
+            self._registry.discard_exec(entry, exec_id)
+            shutil.rmtree(_folder(container, exec_id), ignore_errors=True)
+            if isinstance(error, RuntimeFailure):
+                raise _refusal(container, error) from error
+            raise
+        self._watch(entry, found, started.link, started.pid)
+        return found
+
     async def _process(self, container: Container, config: ExecConfig) -> dict[str, object]:
         """The OCI process; the container's own files say who the user is."""
         rootfs = await self._images.overlay.mount(container.id)
@@ -278,12 +310,16 @@ class Execs:
             return
         code = 255 if record.exit_code is None else record.exit_code
         found.record = replace(found.record, running=False, exit_code=code, pid=0)
+        found.end = record
         if found.link is not None:
             found.link.close()
         found.started.set()
         found.ended.set()
         self._announce(entry.container, "exec_die", execID=found.record.id, exitCode=str(code))
         folder = _folder(entry.container, found.record.id)
+        if found.probe:  # the next one takes the record away
+            shutil.rmtree(folder, ignore_errors=True)
+            return
         with contextlib.suppress(RuntimeError):  # closing down: the next daemon collects what is left
             self._tasks.start(self._collect(entry, found, folder), f"collect exec {found.record.id[:12]}")
 
@@ -342,6 +378,9 @@ def _saved(container: Container) -> Iterator[Exec]:
     for name in names:
         try:
             record = from_docker(Exec, read_json(f"{_folder(container, name)}/{EXEC_FILE}"))
+        except FileNotFoundError:  # a health probe's, or of a create that was never finished
+            shutil.rmtree(_folder(container, name), ignore_errors=True)
+            continue
         except (OSError, UnreadableFile, ValueError, TypeError) as error:
             log.warning("exec %s of container %s can't be restored: %s", name[:12], container.id[:12], error)
             continue

@@ -20,6 +20,7 @@ from restd.container import restart_policy, shared_memory, state
 from restd.container.announce import Announcer
 from restd.container.gc import Collector
 from restd.container.held import HeldClients
+from restd.container.monitor import Monitors
 from restd.container.records import Records
 from restd.container.registry import Entry
 from restd.container.sandboxes import Sandboxes
@@ -64,6 +65,7 @@ class Exits:
         revive: Callable[[Entry], None],
         held: HeldClients,
         sandboxes: Sandboxes,
+        monitors: Monitors,
     ) -> None:
         self._records = records
         self._images = images
@@ -76,6 +78,7 @@ class Exits:
         self._revive = revive
         self._held = held
         self._sandboxes = sandboxes
+        self._monitors = monitors
 
     def watch(self, entry: Entry, link: ShimLink) -> None:
         """Listen to a container's shim until one of them is gone."""
@@ -137,6 +140,7 @@ class Exits:
             count = before.restart_count + 1
             after = replace(after, state=state.restarting(moved), restart_count=count, restart_pause=pause)
         entry.container = after
+        self._monitors.end(entry)
         self._announce(
             entry.container,
             "die",

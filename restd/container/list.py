@@ -155,7 +155,12 @@ def _health(values: tuple[str, ...]) -> Test:
     for value in values:
         if value not in ("starting", "healthy", "unhealthy", "none"):
             raise InvalidParameter(f"unrecognised filter value for health: {value}")
-    return lambda _: "none" in values  # nothing is probed yet
+
+    def test(container: Container) -> bool:
+        health = container.state.health
+        return ("none" if health is None else str(health.status)) in values
+
+    return test
 
 
 def _volumes(values: tuple[str, ...]) -> Test:

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from restd.model.container import Config, Healthcheck, Strings
+from restd.errors import InvalidParameter
+from restd.model.container import Config, Strings
 from restd.model.docker_json import from_docker
+from restd.model.health import Healthcheck
 from restd.model.image import ImageConfig
 
 
@@ -64,7 +66,10 @@ def _healthcheck(own: Healthcheck | None, image: Mapping[str, Any] | None) -> He
     """Field by field: what the request leaves at its zero comes from the image."""
     if not image:
         return own
-    theirs = from_docker(Healthcheck, dict(image))
+    try:
+        theirs = from_docker(Healthcheck, dict(image))
+    except TypeError as error:
+        raise InvalidParameter(f"the image's Healthcheck can't be read: {error}") from error
     if own is None:
         return theirs
     names = ("interval", "timeout", "start_period", "start_interval", "retries")

@@ -4,6 +4,10 @@
     config.v2.json    everything else that was asked        durable; written last, so a folder without it is half-made
     state.json        what has become of it                 at every move; durable only after an exit
 
+and in STATE/RUNTIME/ID, while it runs:
+
+    health.json       what the probes found                 after each probe; never durable
+
 `state.json` apart, since it is replaced several times a run and need not outlive a power cut: nothing runs after one.
 """
 
@@ -14,7 +18,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from restd.config import Config as EngineConfig
@@ -23,11 +27,13 @@ from restd.lib.host import boot_id
 from restd.lib.ids import is_id
 from restd.model.container import Config, Container, Endpoint, HostConfig, State
 from restd.model.docker_json import from_docker, to_docker
+from restd.model.health import Health
 
 VERSION = 1
 CONFIG_FILE = "config.v2.json"
 HOST_CONFIG_FILE = "hostconfig.json"
 STATE_FILE = "state.json"
+HEALTH_FILE = "health.json"
 
 
 class UnknownVersion(Exception):
@@ -113,6 +119,12 @@ class Records:
         with contextlib.suppress(FileNotFoundError):  # a removal was quicker
             write_json(f"{container.directory}/{STATE_FILE}", document, durable=durable)
 
+    @staticmethod
+    def save_health(container: Container) -> None:
+        """Write what the probes of a running container have found, for a daemon that comes later."""
+        with contextlib.suppress(FileNotFoundError):
+            write_json(f"{container.run_directory}/{HEALTH_FILE}", to_docker(container.state.health), durable=False)
+
     def load(self, found: Found) -> Container | None:
         """The container of a folder; None if it was never finished.
 
@@ -127,6 +139,8 @@ class Records:
             return None
         host_config = read_json(f"{found.directory}/{HOST_CONFIG_FILE}")
         state, rest = self._load_state(found.directory)
+        if state.alive:
+            state = replace(state, health=_health(self.run_directory(found.runtime, found.id)) or state.health)
         try:
             _check_version(config, CONFIG_FILE)
             return Container(
@@ -191,6 +205,14 @@ class Records:
         for name in _names(self._trash):
             if name.startswith("container-"):
                 shutil.rmtree(os.path.join(self._trash, name), ignore_errors=True)
+
+
+def _health(run_directory: str) -> Health | None:
+    """What the probes have found in this run; None if nobody knows."""
+    try:
+        return from_docker(Health, read_json(f"{run_directory}/{HEALTH_FILE}"))
+    except (OSError, UnreadableFile, KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def _write_synced(path: str, value: Any) -> None:

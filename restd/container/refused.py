@@ -78,11 +78,6 @@ def _asked(request: CreateRequest, cgroup_version: int) -> Iterator[tuple[str, s
 
 
 def _config(config: Config, host_config: HostConfig) -> Iterator[tuple[str, str | None]]:
-    check = config.healthcheck
-    if check is not None and check.test != ("NONE",):
-        times = check.interval or check.timeout or check.start_period or check.start_interval or check.retries
-        if check.test or times:
-            yield "Healthcheck", None
     targets = {bind.split(":")[1] for bind in host_config.binds or () if bind.count(":")}
     targets |= {mount.target for mount in host_config.mounts or ()} | set(host_config.tmpfs or {})
     for path in config.volumes or {}:

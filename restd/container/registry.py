@@ -15,7 +15,7 @@ from restd.errors import Conflict, InvalidParameter, NotFound
 from restd.lib.ids import is_id
 from restd.model.container import Container, Exec
 from restd.runtime.nursery import ShimLink
-from shim.protocol import Attach, Wait
+from shim.protocol import Attach, ExitRecord, Wait
 
 
 @dataclass(slots=True, eq=False)
@@ -34,10 +34,13 @@ class Held:
 
 @dataclass(slots=True)
 class ExecEntry:
-    """One exec: the frozen record and, while it runs, the link to its shim."""
+    """One exec: the frozen record and, while it runs, the link to its shim. `end`: how it ended."""
 
     record: Exec
     link: ShimLink | None = None
+    end: ExitRecord | None = None
+    probe: bool = False
+    """The engine runs it to look after the container's health: its record is not kept for long."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     started: asyncio.Event = field(default_factory=asyncio.Event)
 

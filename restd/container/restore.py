@@ -19,6 +19,7 @@ from restd.config import Config as EngineConfig
 from restd.container import shared_memory, state
 from restd.container.exited import Exits
 from restd.container.gc import Collector
+from restd.container.monitor import Monitors
 from restd.container.records import Found, Records, UnknownVersion
 from restd.container.registry import Entry, Registry
 from restd.container.remove import Remover
@@ -56,6 +57,7 @@ class Restorer:
         chores: TaskGroup,
         revive: Callable[[Entry], None],
         sandboxes: Sandboxes,
+        monitors: Monitors,
     ) -> None:
         self._config = config
         self._registry = registry
@@ -68,6 +70,7 @@ class Restorer:
         self._chores = chores
         self._revive = revive
         self._sandboxes = sandboxes
+        self._monitors = monitors
 
     async def restore(self) -> None:
         """Read and compare everything; long clean-ups go on in the background after the return."""
@@ -190,6 +193,7 @@ class Restorer:
             status = Status.PAUSED if frozen else Status.RUNNING
             entry.container = replace(entry.container, state=replace(entry.container.state, status=status))
         self._exits.watch(entry, link)
+        self._monitors.resume(entry)
 
     def _gone_with_host(self, container: Container) -> bool:
         """Whether a container believed to run ended with the host: then its process id means somebody else by now.

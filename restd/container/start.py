@@ -22,6 +22,7 @@ from restd.container.check_mounts import make_sources
 from restd.container.exited import Exits, cleaned
 from restd.container.held import HeldClients
 from restd.container.log_options import log_spec
+from restd.container.monitor import Monitors
 from restd.container.network_files import write_network_files
 from restd.container.places import Place
 from restd.container.records import Records
@@ -62,6 +63,7 @@ class Starter:
         held: HeldClients,
         sandboxes: Sandboxes,
         tasks: TaskGroup,
+        monitors: Monitors,
     ) -> None:
         self._config = config
         self._host = host
@@ -75,6 +77,7 @@ class Starter:
         self._held = held
         self._sandboxes = sandboxes
         self._tasks = tasks
+        self._monitors = monitors
 
     async def start(self, entry: Entry) -> None:
         """Run the container. NotModified if it runs; on return its process does, or has ended already."""
@@ -166,6 +169,7 @@ class Starter:
         except BaseException:
             await self._undo(entry, started)
             raise
+        self._monitors.begin(entry)
         self._announce(entry.container, "start")
         self._exits.watch(entry, started.link)
         self._records.save_state(entry.container)

@@ -25,6 +25,7 @@ from dataclasses import replace
 
 from restd.errors import Conflict, NotModified
 from restd.model.container import Container, State, Status
+from restd.model.health import Health
 
 UNKNOWN_EXIT = 255
 
@@ -98,9 +99,9 @@ def check_rename(container: Container) -> None:
         raise Conflict(f"Container {container.id} is marked for removal and cannot be renamed")
 
 
-def running(pid: int, at: int) -> State:
-    """The state after a start at `at` (ns); what an earlier run left is forgotten."""
-    return State(status=Status.RUNNING, pid=pid, started_at=at)
+def running(pid: int, at: int, health: Health | None = None) -> State:
+    """The state after a start at `at` (ns); what an earlier run left is forgotten, but for `health`."""
+    return State(status=Status.RUNNING, pid=pid, started_at=at, health=health)
 
 
 def begun(container: Container, pid: int, at: int) -> Container:
@@ -108,7 +109,7 @@ def begun(container: Container, pid: int, at: int) -> Container:
     again = container.state.status is Status.RESTARTING
     return replace(
         container,
-        state=running(pid, at),
+        state=running(pid, at, container.state.health),
         manually_stopped=False,
         signalled_at=0,
         restart_count=container.restart_count if again else 0,

@@ -27,6 +27,29 @@ def to_rfc3339(nanoseconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
 
 
+def go_duration(nanoseconds: int) -> str:
+    """`1m30s`, `1.5s`, `250ms`: how Go writes a time.Duration, and so Docker in its messages."""
+    if nanoseconds == 0:
+        return "0s"
+    sign, value = ("-" if nanoseconds < 0 else ""), abs(nanoseconds)
+    for unit, size in (("ns", 1_000), ("µs", 1_000_000), ("ms", 1_000_000_000)):
+        if value < size:
+            return f"{sign}{_decimal(value, size // 1_000)}{unit}"
+    minutes, rest = divmod(value, 60_000_000_000)
+    seconds = f"{_decimal(rest, 1_000_000_000)}s"
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{sign}{hours}h{minutes}m{seconds}"
+    return f"{sign}{minutes}m{seconds}" if minutes else f"{sign}{seconds}"
+
+
+def _decimal(value: int, unit: int) -> str:
+    """`value` in units, with as many decimals as it takes."""
+    whole, fraction = divmod(value, unit)
+    digits = f"{fraction:0{len(str(unit)) - 1}d}".rstrip("0") if fraction else ""
+    return f"{whole}.{digits}" if digits else str(whole)
+
+
 def from_rfc3339(text: str) -> int:
     """The inverse of `to_rfc3339`, any offset and any number of fraction digits; ValueError if it is not a time."""
     match = _RFC3339.fullmatch(text)

@@ -12,21 +12,10 @@ from enum import StrEnum
 from typing import Any
 
 from restd.model.docker_json import named, optional
+from restd.model.health import Health, Healthcheck
 from restd.model.sandbox import Sandbox
 
 Strings = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Healthcheck:
-    """A probe. Times in nanoseconds, 0 for the default; `test` as in Docker (`NONE`, `CMD`, `CMD-SHELL`)."""
-
-    test: Strings | None = optional()
-    interval: int = optional(0)
-    timeout: int = optional(0)
-    start_period: int = optional(0)
-    start_interval: int = optional(0)
-    retries: int = optional(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +306,8 @@ class State:
     finished_at: int = 0
     exit_unknown: bool = False
     """The process ended while nobody could see how; `exit_code` is then 255, and `error` says why."""
+    health: Health | None = optional()
+    """There once a container with a probe has been started."""
 
     @property
     def running(self) -> bool:

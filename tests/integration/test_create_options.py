@@ -372,10 +372,6 @@ def test_what_is_not_honoured_yet_is_refused_by_name(engine: Engine) -> None:
         reply = engine.ask("POST", "/containers/create", engine.create_body(["true"], host, {}))
         assert reply.status == 501, (name, reply)
         assert name in reply.message
-    reply = engine.ask(
-        "POST", "/containers/create", engine.create_body(["true"], {}, {"Healthcheck": {"Test": ["CMD", "true"]}})
-    )
-    assert reply.status == 501 and "Healthcheck" in reply.message
     assert engine.get("/containers/json", all=1) == []
 
 

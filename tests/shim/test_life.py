@@ -126,6 +126,33 @@ async def test_an_exec_of_nothing_tells_the_client_and_records_127(rig: Rig, run
 
 
 @scenario
+@RUNTIMES
+async def test_output_that_is_captured_is_in_the_exit_record(rig: Rig, runtime: str) -> None:
+    container = await rig.create(["sleep", "100"])
+    await container.start()
+    made = await rig.exec(container, ["sh", "-c", "echo out; echo err >&2; exit 3"], capture=4096, time_limit=20.0)
+    record = await made.exited()
+    assert (record.exit_code, sorted(record.output.splitlines()), record.late) == (3, ["err", "out"], False)
+    long = await rig.exec(container, ["sh", "-c", "yes | head -c 100000"], capture=4096)
+    assert (await long.exited()).output == "y\n" * 2048 + "..."
+
+
+@scenario
+@RUNTIMES
+async def test_an_exec_is_killed_with_its_children_when_its_time_is_over(rig: Rig, runtime: str) -> None:
+    container = await rig.create(["sleep", "100"])
+    await container.start()
+    made = await rig.exec(container, ["sh", "-c", "echo begun; sleep 200 & wait"], capture=100, time_limit=1.0)
+    assert made.born is not None
+    pid = made.born.pid
+    await until(lambda: bool(children_of(pid)))
+    others = children_of(pid)
+    record = await made.exited()
+    assert (record.exit_code, record.output, record.late) == (137, "begun\n", True)
+    await until(lambda: not any(runs(other) for other in others))
+
+
+@scenario
 async def test_a_terminal_exec_works_in_a_folder_longer_than_a_socket_path(rig: Rig) -> None:
     container = await rig.create(["sleep", "100"])
     container.state = f"{container.state}/{'x' * 100}"
@@ -411,6 +438,15 @@ def arm():
 sys.meta_path.insert(0, Refuse())
 os.register_at_fork(after_in_child=arm)
 """
+
+
+def runs(pid: str) -> bool:
+    """Whether a process is there, and not only the zombie of one whose parent doesn't care."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
 
 
 def children_of(pid: int) -> list[str]:

@@ -17,7 +17,6 @@ from restd.model.container import (
     Config,
     CreateRequest,
     Endpoint,
-    Healthcheck,
     HostConfig,
     PortBinding,
     RestartPolicy,
@@ -26,6 +25,7 @@ from restd.model.container import (
     Ulimit,
     WeightDevice,
 )
+from restd.model.health import Healthcheck
 
 PORT = r"\d{1,5}(-\d{1,5})?(/(tcp|udp|sctp|TCP|UDP|SCTP))?"
 _NOT_A_PORT = "is not a port, such as 80/tcp"
@@ -45,13 +45,7 @@ def _limits() -> Limits:
             "volumes": MapOf(AnyObject()),
             "stop_timeout": Whole(-1, _INT32),
         },
-        Healthcheck: {
-            "interval": Whole(0),
-            "timeout": Whole(0),
-            "start_period": Whole(0),
-            "start_interval": Whole(0),
-            "retries": Whole(0, _INT32),
-        },
+        Healthcheck: {"retries": Whole(-_INT32, _INT32)},
         HostConfig: {
             "port_bindings": MapOf(
                 ListOf(ObjectOf(schema_of(PortBinding, {})())), keys=PORT, says=_NOT_A_PORT, nulls=True
@@ -143,7 +137,10 @@ def read_create(body: dict[str, Any], name: str, platform: str, version: Version
         host = replace(host, console_size=(0, 0))
     if version < (1, 43):
         host = replace(host, annotations=None)
+    config, probe = request.config, request.config.healthcheck
+    if version < (1, 44) and probe is not None:
+        config = replace(config, healthcheck=replace(probe, start_interval=0))
     if version < (1, 44) and len(request.endpoints) > 1:
         names = ", ".join(sorted(request.endpoints))
         raise InvalidParameter(f"Container cannot be connected to network endpoints: {names}")
-    return replace(request, host_config=host, name=name, platform=platform if version >= (1, 41) else "")
+    return replace(request, config=config, host_config=host, name=name, platform=platform if version >= (1, 41) else "")

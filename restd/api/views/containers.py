@@ -12,6 +12,7 @@ from restd.lib.times import to_rfc3339
 from restd.model.container import Container, State, Status
 from restd.model.container import Mount as MountRequest
 from restd.model.docker_json import to_docker
+from restd.model.health import Health
 
 DEFAULT_PROPAGATION = "rprivate"
 _PROPAGATIONS = frozenset({"private", "rprivate", "shared", "rshared", "slave", "rslave"})
@@ -85,7 +86,7 @@ def host_config_view(container: Container, version: Version) -> dict[str, Any]:
 
 def state_view(state: State) -> dict[str, Any]:
     """`State`: a paused or restarting container is `Running` too."""
-    return {
+    view: dict[str, Any] = {
         "Status": state.status.value,
         "Running": state.running,
         "Paused": state.status is Status.PAUSED,
@@ -97,6 +98,26 @@ def state_view(state: State) -> dict[str, Any]:
         "Error": state.error,
         "StartedAt": to_rfc3339(state.started_at),
         "FinishedAt": to_rfc3339(state.finished_at),
+    }
+    if state.health is not None:
+        view["Health"] = health_view(state.health)
+    return view
+
+
+def health_view(health: Health) -> dict[str, Any]:
+    """`State.Health`: there only for what is, or was, probed."""
+    return {
+        "Status": health.status.value,
+        "FailingStreak": health.failing_streak,
+        "Log": [
+            {
+                "Start": to_rfc3339(result.start),
+                "End": to_rfc3339(result.end),
+                "ExitCode": result.exit_code,
+                "Output": result.output,
+            }
+            for result in health.log
+        ],
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from restd.model.container import State, Status
+from restd.model.health import HealthStatus
 
 _SECOND = 1_000_000_000
 
@@ -31,7 +32,7 @@ def status_text(state: State, now: int) -> str:
     """`Up 5 seconds`, `Exited (137) 2 minutes ago`, ... at the time `now` (nanoseconds)."""
     match state.status:
         case Status.RUNNING:
-            return f"Up {in_words(now - state.started_at)}"
+            return f"Up {in_words(now - state.started_at)}{_health(state)}"
         case Status.PAUSED:
             return f"Up {in_words(now - state.started_at)} (Paused)"
         case Status.RESTARTING:
@@ -45,3 +46,10 @@ def status_text(state: State, now: int) -> str:
     if state.finished_at == 0:
         return ""
     return f"Exited ({state.exit_code}) {in_words(now - state.finished_at)} ago"
+
+
+def _health(state: State) -> str:
+    if state.health is None:
+        return ""
+    starting = state.health.status is HealthStatus.STARTING
+    return f" (health: {state.health.status})" if starting else f" ({state.health.status})"

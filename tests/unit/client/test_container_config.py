@@ -166,3 +166,23 @@ def test_networks_are_part_of_the_request() -> None:
     with pytest.raises(ClientError, match="the name is missing") as caught:
         made("--network", "alias=x", "box")
     assert caught.value.code == 125
+
+
+def test_health_options_make_a_check_and_its_absence_leaves_the_image_to_decide() -> None:
+    found = made(
+        *("--health-cmd", "curl -f x", "--health-interval", "1m30s", "--health-timeout=500ms", "--health-retries", "2"),
+        *("--health-start-period", "1h", "--health-start-interval", "1s", "busybox"),
+    )
+    assert found["Healthcheck"] == {
+        "Test": ["CMD-SHELL", "curl -f x"],
+        "Interval": 90 * 10**9,
+        "Timeout": 5 * 10**8,
+        "StartPeriod": 3600 * 10**9,
+        "StartInterval": 10**9,
+        "Retries": 2,
+    }
+    assert made("--health-retries", "2", "busybox")["Healthcheck"] == {"Retries": 2}
+    assert made("--no-healthcheck", "busybox")["Healthcheck"] == {"Test": ["NONE"]}
+    for wrong in (("--no-healthcheck", "--health-cmd", "x"), ("--health-timeout", "-1s"), ("--health-retries", "-1")):
+        with pytest.raises(ClientError, match="health"):
+            made(*wrong, "busybox")

@@ -18,7 +18,9 @@ from restd.container.announce import Announcer
 from restd.container.create import Creator
 from restd.container.exited import Exits
 from restd.container.gc import Collector
+from restd.container.health import Plan
 from restd.container.held import HeldClients
+from restd.container.monitor import Monitors
 from restd.container.records import Records
 from restd.container.registry import Entry, Registry
 from restd.container.remove import Remover
@@ -30,6 +32,7 @@ from restd.errors import NotFound
 from restd.events import Events, Subscription
 from restd.lib.tasks import TaskGroup
 from restd.model.container import Container, State, Status
+from restd.model.health import ProbeResult
 from restd.model.image import Image
 from restd.runtime.base import Handed, Started
 from shim.protocol import EXIT_RECORD, ExitRecord, News, ProcessSpec, decode, encode
@@ -160,6 +163,18 @@ class Runtimes:
         self.runtime.calls.append(("delete", container_id))
 
 
+class Prober:
+    """Probes whose results the test decides: it puts them into `results`."""
+
+    def __init__(self) -> None:
+        self.results: asyncio.Queue[ProbeResult] = asyncio.Queue()
+        self.asked: asyncio.Queue[str] = asyncio.Queue()
+
+    async def probe(self, entry: Entry, plan: Plan) -> ProbeResult:
+        self.asked.put_nowait(entry.container.id)
+        return await self.results.get()
+
+
 class Overlay:
     """Root file systems that are plain folders."""
 
@@ -232,6 +247,8 @@ class Room:
         self.announcer = Announcer(self.events)
         self.held = HeldClients(Keeper())  # type: ignore[arg-type]  # stands for the keeper
         self.collector = Collector(self.chores, first_pause=0.005)
+        self.prober = Prober()
+        self.monitors = Monitors(self.records, self.announcer, self.prober, self.tasks)  # type: ignore[arg-type]
         self.sandboxes = Sandboxes(self.config, self.registry, self.networks, self.collector, self.chores)
         self.names, self.spaces = Names(), Spaces()
         below: Any = self.sandboxes
@@ -251,6 +268,7 @@ class Room:
             lambda entry: self.revivals.schedule(entry),
             self.held,
             self.sandboxes,
+            self.monitors,
         )
         self.creator = Creator(
             self.config,
@@ -275,6 +293,7 @@ class Room:
             self.held,
             self.sandboxes,
             self.tasks,
+            self.monitors,
         )
         self.revivals = Revivals(self.registry, self.starter, self.tasks, self.chores)
         self.restorer = Restorer(
@@ -289,6 +308,7 @@ class Room:
             self.chores,
             self.revivals.schedule,
             self.sandboxes,
+            self.monitors,
         )
         self.watcher: Subscription = self.events.subscribe()
 
@@ -329,6 +349,7 @@ class Room:
 
     async def close(self) -> None:
         """A daemon's life ends."""
+        self.monitors.close()
         await self.tasks.close()
         await self.chores.close()
         self.sandboxes.close()

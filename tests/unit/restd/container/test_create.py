@@ -7,6 +7,7 @@ import pytest
 from restd.container.create import check_platform
 from restd.errors import Conflict, InvalidParameter, NotFound, NotImplementedYet, SystemFailure
 from restd.model.container import Config, CreateRequest, HostConfig, Status
+from restd.model.health import Healthcheck
 from restd.model.image import ImageConfig
 from tests.unit.restd.container.room import Room
 from tests.unit.restd.container.sample import HOST, ID, image
@@ -117,11 +118,26 @@ def test_what_an_image_asks_and_does_not_get_is_warned_of(tmp_path: Path) -> Non
     async def attempt() -> None:
         room = Room(tmp_path)
         room.images.image = image(
-            ImageConfig(cmd=("sh",), volumes=("/data", "/bound"), healthcheck={"Test": ["CMD", "true"]})
+            ImageConfig(cmd=("sh",), volumes=("/data", "/bound"), healthcheck={"Test": ["curl x"]})
         )
         created = await room.creator.create(replace(ASK, host_config=HostConfig(binds=("/tmp:/bound",))))
         volumes, health = created.warnings
-        assert "/data" in volumes and "/bound" not in volumes and "health check" in health
+        assert "/data" in volumes and "/bound" not in volumes and "healthcheck type" in health
+
+    asyncio.run(attempt())
+
+
+def test_the_health_check_of_the_image_is_taken_and_a_senseless_one_refused(tmp_path: Path) -> None:
+    async def attempt() -> None:
+        room = Room(tmp_path)
+        room.images.image = image(ImageConfig(cmd=("sh",), healthcheck={"Test": ["CMD", "true"], "Retries": 7}))
+        created = await room.creator.create(ASK)
+        assert created.warnings == ()
+        assert room.registry.find(created.id).container.config.healthcheck == Healthcheck(("CMD", "true"), retries=7)
+        for wrong in ({"Test": 5}, {"Interval": "5s"}, {"Test": ["CMD"]}, {"Timeout": 1}):
+            room.images.image = image(ImageConfig(cmd=("sh",), healthcheck=wrong))
+            with pytest.raises(InvalidParameter, match="Healthcheck"):
+                await room.creator.create(replace(ASK, name=""))
 
     asyncio.run(attempt())
 

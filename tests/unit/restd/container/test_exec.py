@@ -333,3 +333,53 @@ def test_a_later_daemon_takes_up_what_an_earlier_one_made(tmp_path: Path) -> Non
         assert not on.execs.running(on.entry)
 
     play(tmp_path, scene)
+
+
+# -- probes
+
+
+def test_a_probe_runs_with_a_limit_and_its_end_comes_with_its_output(tmp_path: Path) -> None:
+    async def scene(on: Setting) -> None:
+        found = await on.execs.begin_probe(on.entry, ("true", "x"), 4096, 1.5)
+        process, handed = on.runtime.born[0]
+        assert (process.capture, process.time_limit, process.start_timeout) == (4096, 1.5, 30.0)
+        assert process.process is not None and process.process["args"] == ["true", "x"]
+        assert handed == Handed()
+        assert on.execs.running(on.entry) == [found.record.id]
+        os.makedirs(on.folder(found.record.id))
+        on.record(found.record.id, 0)
+        on.runtime.shims[0].record = ExitRecord(0, 1, output="fine")
+        on.runtime.shims[0].tell.put_nowait(News("exit"))
+        await found.ended.wait()
+        assert found.end == ExitRecord(0, 1, output="fine")
+        assert on.announced.actions == ["exec_create: true x", "exec_start: true x", "exec_die"]
+        assert not os.path.exists(on.folder(found.record.id))
+        assert on.execs.inspect(found.record.id).exit_code == 0
+        await on.execs.begin_probe(on.entry, ("true",), 4096, 1.5)
+        with pytest.raises(NotFound):
+            on.execs.inspect(found.record.id)
+
+    play(tmp_path, scene)
+
+
+def test_a_probe_that_cannot_be_run_leaves_nothing(tmp_path: Path) -> None:
+    async def scene(on: Setting) -> None:
+        on.runtime.failure = RuntimeFailure("exec: no such file", "not-found")
+        with pytest.raises(InvalidParameter, match="OCI runtime exec failed: exec: no such file: unknown"):
+            await on.execs.begin_probe(on.entry, ("nope",), 4096, 1.0)
+        assert not on.entry.execs
+        on.entry.container = container(Status.PAUSED)
+        with pytest.raises(Conflict):
+            await on.execs.begin_probe(on.entry, ("true",), 4096, 1.0)
+
+    play(tmp_path, scene)
+
+
+def test_a_probe_of_an_earlier_daemon_is_forgotten(tmp_path: Path) -> None:
+    async def scene(on: Setting) -> None:
+        os.makedirs(on.folder("of-a-probe"))
+        Path(on.folder("of-a-probe"), PROCESS_FILE).write_text("{}")
+        on.execs.restore()
+        assert not on.entry.execs and not os.path.exists(on.folder("of-a-probe"))
+
+    play(tmp_path, scene)

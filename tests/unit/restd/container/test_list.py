@@ -8,7 +8,9 @@ from restd.container.list import Counts, ListQuery, count, listed, parse_ports
 from restd.container.registry import Entry, Registry
 from restd.errors import InvalidParameter, NotFound
 from restd.filters import Filters
+from restd.lib.ids import new_id
 from restd.model.container import Config, Container, Endpoint, HostConfig, State, Status
+from restd.model.health import Health, HealthStatus
 from restd.model.network import PortMapping
 from restd.model.sandbox import Sandbox
 from tests.unit.restd.container.sample import container
@@ -125,3 +127,22 @@ def test_ports_that_are_none_are_refused(value: str) -> None:
 
 def test_counts_are_by_sort() -> None:
     assert count(room()) == Counts(running=1, paused=1, stopped=2)
+
+
+def test_health_is_a_filter() -> None:
+    registry = room()
+    for status in HealthStatus:
+        state = State(Status.RUNNING, health=Health(status))
+        made = replace(make(9, str(status)), id=new_id(), state=state)
+        registry.reserve_name(made.name, made.id)
+        registry.add(Entry(made))
+
+    def having(*words: str) -> set[str]:
+        query = ListQuery(filters=Filters.parse(json.dumps({"health": words})))
+        return {item.name for item in listed(registry, query, lambda _: frozenset())}
+
+    assert having("healthy") == {"healthy"}
+    assert having("starting", "unhealthy") == {"starting", "unhealthy"}
+    assert having("none") == {"db", "web-1"}
+    with pytest.raises(InvalidParameter, match="unrecognised filter value for health: well"):
+        having("well")

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restd.container.merge import command, environment, merged
-from restd.model.container import Config, Healthcheck, Strings
+from restd.model.container import Config, Strings
+from restd.model.health import Healthcheck
 from restd.model.image import ImageConfig
 
 IMAGE = ImageConfig(entrypoint=("/entry",), cmd=("image", "cmd"))

@@ -11,7 +11,6 @@ from restd.model.container import (
     Config,
     Container,
     Endpoint,
-    Healthcheck,
     HostConfig,
     LogConfig,
     Mount,
@@ -19,6 +18,7 @@ from restd.model.container import (
     Status,
     Ulimit,
 )
+from restd.model.health import Health, Healthcheck, HealthStatus, ProbeResult
 from tests.unit.restd.container.sample import ID, container
 
 
@@ -133,3 +133,25 @@ def test_a_discarded_folder_is_gone_at_once_and_emptied_later(records: Records) 
 
 def test_the_state_of_a_removed_container_is_not_written(records: Records) -> None:
     records.save_state(full(records))
+
+
+def test_what_the_probes_found_comes_back_while_it_runs(records: Records) -> None:
+    made = full(records)
+    records.create(made)
+    running = replace(made, state=State(Status.RUNNING, pid=5, health=Health()), boot_id=records.boot_id)
+    records.save_state(running)
+    (found,) = records.found()
+    assert records.load(found) == running
+    results = (ProbeResult(1, 2, -1, "a"), ProbeResult(3, 4, 0, "b"))
+    probed = replace(running, state=replace(running.state, health=Health(HealthStatus.HEALTHY, 0, results)))
+    records.save_health(probed)  # there is no folder: it has been removed meanwhile
+    os.makedirs(probed.run_directory)
+    records.save_health(probed)
+    assert records.load(found) == probed
+    with open(f"{probed.run_directory}/health.json", "w") as file:
+        file.write('{"Log":5}')
+    assert records.load(found) == running
+    records.save_health(probed)
+    ended = replace(probed, state=replace(probed.state, status=Status.EXITED, health=Health()))
+    records.save_state(ended)
+    assert records.load(found) == ended

@@ -9,7 +9,6 @@ from restd.model.container import (
     CreateRequest,
     DeviceRequest,
     Endpoint,
-    Healthcheck,
     HostConfig,
     IPAMConfig,
     LogConfig,
@@ -17,6 +16,7 @@ from restd.model.container import (
     RestartPolicy,
     ThrottleDevice,
 )
+from restd.model.health import Healthcheck
 
 ASKS: list[tuple[dict[str, Any], str]] = [
     ({"userns_mode": "private"}, "HostConfig.UsernsMode"),
@@ -53,8 +53,6 @@ def test_what_is_not_carried_out_is_refused_by_name(changes: dict[str, Any], nam
 @pytest.mark.parametrize(
     ("config", "named"),
     [
-        (Config(healthcheck=Healthcheck(test=("CMD", "true"))), "Healthcheck"),
-        (Config(healthcheck=Healthcheck(interval=1)), "Healthcheck"),
         (Config(volumes={"/data": {}}), "Volumes"),
     ],
 )
@@ -86,7 +84,7 @@ def test_the_zero_values_that_clients_send_pass() -> None:
         annotations={},
     )
     request = CreateRequest(
-        Config(healthcheck=Healthcheck(test=("NONE",)), volumes={}),
+        Config(healthcheck=Healthcheck(("CMD", "true"), interval=1), volumes={}),
         host_config,
         endpoints={"default": Endpoint(ipam_config=IPAMConfig())},
     )

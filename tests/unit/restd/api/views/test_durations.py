@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from restd.api.views.durations import in_words, status_text
 from restd.model.container import State, Status
+from restd.model.health import Health, HealthStatus
 
 SECOND = 10**9
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86400 * SECOND
@@ -49,6 +50,10 @@ def test_any_duration_has_words(nanoseconds: int) -> None:
     [
         (State(), "Created"),
         (State(Status.RUNNING, started_at=DAY), "Up 5 seconds"),
+        (State(Status.RUNNING, started_at=DAY, health=Health()), "Up 5 seconds (health: starting)"),
+        (State(Status.RUNNING, started_at=DAY, health=Health(HealthStatus.HEALTHY)), "Up 5 seconds (healthy)"),
+        (State(Status.RUNNING, started_at=DAY, health=Health(HealthStatus.UNHEALTHY)), "Up 5 seconds (unhealthy)"),
+        (State(Status.PAUSED, started_at=DAY, health=Health()), "Up 5 seconds (Paused)"),
         (State(Status.PAUSED, started_at=DAY), "Up 5 seconds (Paused)"),
         (State(Status.RESTARTING, exit_code=1, finished_at=DAY), "Restarting (1) 5 seconds ago"),
         (State(Status.EXITED, exit_code=137, finished_at=DAY), "Exited (137) 5 seconds ago"),
