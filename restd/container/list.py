@@ -14,10 +14,9 @@ from restd.container.publishing import open_ports
 from restd.container.registry import Registry
 from restd.errors import InvalidParameter, NotFound
 from restd.filters import Filters
+from restd.lib.patterns import any_of
 from restd.model.container import Container, Status
 from restd.oci import mounts
-
-_PATTERN_LIMIT = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +105,8 @@ def _on_network(container: Container, value: str, joined: Mapping[str, str]) -> 
 
 def _names(values: tuple[str, ...]) -> Test:
     """A regular expression somewhere in the name, with or without its slash."""
-    patterns = []
-    for value in values:
-        if len(value) > _PATTERN_LIMIT:
-            raise InvalidParameter("invalid filter 'name': the pattern is too long")
-        try:
-            patterns.append(re.compile(value))
-        except re.error:
-            patterns.append(re.compile(re.escape(value)))
-    return lambda container: any(
-        pattern.search(container.name) or pattern.search(f"/{container.name}") for pattern in patterns
-    )
+    fits = any_of(values)
+    return lambda container: fits(container.name) or fits(f"/{container.name}")
 
 
 def _labels(values: tuple[str, ...]) -> Test:

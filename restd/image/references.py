@@ -132,17 +132,21 @@ def matches(pattern: str, reference: Reference) -> bool:
 
 @lru_cache(maxsize=256)
 def _glob(pattern: str) -> re.Pattern[str]:
-    """Go's `path.Match` as a regular expression: `*`, `?`, `[a-z]`, `[^a-z]` and `\\x`."""
+    """Go's `path.Match` as a regular expression: `*`, `?`, `[a-z]`, `[^a-z]` and `\\x`.
+
+    What stands between two stars is looked for at its first place only (an atomic group): nothing is gained by another
+    one, and trying them all could take for ever.
+    """
     if len(pattern) > _LONGEST_TEXT:
         raise InvalidParameter("syntax error in pattern")
-    parts: list[str] = []
+    runs: list[list[str]] = [[]]  # what stands between the stars
     at = 0
     while at < len(pattern):
         char = pattern[at]
         at += 1
+        parts = runs[-1]
         if char == "*":
-            if not parts or parts[-1] != "[^/]*":
-                parts.append("[^/]*")
+            runs.append([])
         elif char == "?":
             parts.append("[^/]")
         elif char == "\\":
@@ -156,9 +160,16 @@ def _glob(pattern: str) -> re.Pattern[str]:
         else:
             parts.append(re.escape(char))
     try:
-        return re.compile("".join(parts), re.DOTALL)
+        return re.compile(_in_order(["".join(parts) for parts in runs]), re.DOTALL)
     except re.error as error:
         raise InvalidParameter("syntax error in pattern") from error
+
+
+def _in_order(runs: list[str]) -> str:
+    if len(runs) == 1:
+        return runs[0]
+    first, *middle, last = runs
+    return f"{first}{''.join(f'(?>[^/]*?{run})' for run in middle if run)}[^/]*{last}"
 
 
 def _character_class(pattern: str, at: int) -> tuple[str, int]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 
 from restd.errors import InvalidParameter
 from restd.filters import Filters
+from restd.lib.patterns import any_of
 from restd.model.network import Network
 
 LIST_FILTERS = frozenset("name id driver type scope label dangling".split())
 PRUNE_FILTERS = frozenset(("until", "label", "label!"))
 _TYPES = ("builtin", "custom")
-_PATTERN_LIMIT = 256
 
 
 class Selection:
@@ -22,6 +21,7 @@ class Selection:
         filters.check(LIST_FILTERS)
         self._filters = filters
         self._used = used
+        self._fits_name, self._fits_id = _fits(filters, "name"), _fits(filters, "id")
         for value in filters.values("type"):
             if value not in _TYPES:
                 raise InvalidParameter(f"invalid filter: 'type'='{value}'")
@@ -30,13 +30,13 @@ class Selection:
     def passes(self, network: Network) -> bool:
         """Whether a network passes: of each key one value, of labels all."""
         checks: Mapping[str, Callable[[str], bool]] = {
-            "name": lambda value: _found(value, network.name),
-            "id": lambda value: _found(value, network.id),
             "driver": lambda value: value == network.driver,
             "scope": lambda value: value == network.scope,
             "type": lambda value: (value == "builtin") == network.predefined,
         }
         filters = self._filters
+        if not (self._fits_name(network.name) and self._fits_id(network.id)):
+            return False
         for key, check in checks.items():
             if key in filters and not any(check(value) for value in filters.values(key)):
                 return False
@@ -60,6 +60,10 @@ def prunable(filters: Filters, until: int | None) -> Callable[[Network], bool]:
     return means
 
 
+def _fits(filters: Filters, key: str) -> Callable[[str], bool]:
+    return any_of(filters.values(key)) if key in filters else lambda _: True
+
+
 def has_label(labels: Mapping[str, str], wanted: str) -> bool:
     """`key` or `key=value`."""
     key, equals, value = wanted.partition("=")
@@ -75,20 +79,3 @@ def _dangling(filters: Filters) -> bool | None:
     if values[0] not in ("0", "false", "1", "true"):
         raise InvalidParameter('invalid value for filter \'dangling\', must be "true" (or "1"), or "false" (or "0")')
     return values[0] in ("1", "true")
-
-
-def _found(pattern: str, text: str) -> bool:
-    """Docker: equal, or a regular expression that matches somewhere in `text`; one that is broken matches nothing.
-
-    Names are short, and so are patterns here: those that could run for long are taken as plain text.
-    """
-    if pattern == text:
-        return True
-    if len(pattern) > _PATTERN_LIMIT:
-        return False
-    if re.search(r"[*+}][^)]*\)\s*[*+{]", pattern):
-        return pattern in text
-    try:
-        return re.search(pattern, text) is not None
-    except (re.error, RecursionError, OverflowError):
-        return False

@@ -84,6 +84,8 @@ def test_a_status_filter_needs_no_all() -> None:
         ({"name": ["^/web-1$"]}, ["web-1"]),
         ({"name": ["web", "db"]}, ["db", "web-2", "web-1"]),
         ({"name": ["("]}, []),
+        ({"name": ["^(web|db)-?[0-9]*$"]}, ["db", "web-2", "web-1"]),
+        ({"name": ["(w+)+x$"]}, []),
         ({"id": ["22"]}, ["web-2"]),
         ({"label": ["n"]}, ["new", "db", "web-2", "web-1"]),
         ({"label": ["n=2"]}, ["web-2"]),

@@ -123,3 +123,48 @@ def test_a_tag_is_what_a_reference_takes_behind_its_colon(text: str) -> None:
     except InvalidParameter:
         parsed = False
     assert is_tag(text) == parsed
+
+
+@pytest.mark.parametrize(
+    ("glob", "fits"),
+    [
+        ("a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b", False),
+        ("*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*", True),
+        ("*a?a*[a-b]*/*d*", False),
+        ("a*/*a*a*c", True),
+        ("a*c", False),
+        ("*", False),
+        ("*/*", True),
+        ("*a/a*a[^b]c", True),
+    ],
+)
+def test_stars_take_no_long_time(glob: str, fits: bool) -> None:
+    name = "a" * 60 + "/" + "a" * 60 + "c"
+    if "/" not in glob and fits:
+        name = "a" * 120
+    assert matches(glob, parse_reference(name)) is fits
+
+
+@given(st.text("ab*?/", max_size=8), st.text("ab/", min_size=1, max_size=8).filter(lambda text: parsed(text)))
+def test_stars_match_as_if_they_were_tried_one_by_one(glob: str, name: str) -> None:
+    def fits(glob: str, text: str) -> bool:
+        if not glob:
+            return not text
+        if glob[0] == "*":
+            return fits(glob[1:], text) or (text[:1] not in ("", "/") and fits(glob, text[1:]))
+        return (
+            text[:1] not in ("", "/" if glob[0] == "?" else "")
+            and glob[0] in ("?", text[0])
+            and fits(glob[1:], text[1:])
+        )
+
+    reference = parse_reference(name)
+    assert matches(glob, reference) is (fits(glob, reference.familiar) or fits(glob, reference.familiar_name))
+
+
+def parsed(text: str) -> bool:
+    try:
+        parse_reference(text)
+    except InvalidParameter:
+        return False
+    return True
