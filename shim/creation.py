@@ -31,6 +31,7 @@ class Creation:
         state: str,
         streams: Streams,
         send: midwife.Send,
+        asker: int,
         on_done: Callable[[Report], None],
     ) -> None:
         self._loop = loop
@@ -38,6 +39,7 @@ class Creation:
         self._state = state
         self._streams = streams
         self._send = send
+        self._asker = asker
         self._on_done = on_done
         self._console: socket.socket | None = None
         self._report = -1
@@ -54,10 +56,10 @@ class Creation:
         try:
             stdio = self._terminal_stdio(theirs) if self._spec.tty else self._pipes(theirs)
             if self._spec.exec_id:
-                self.caller, self._start = midwife.call(self._spec, self._state, stdio, os.getpid())
+                self.caller, self._start = midwife.call(self._spec, self._state, stdio, self._asker, os.getpid())
                 self._timer = self._loop.later(self._spec.start_timeout, self._too_slow)
             else:
-                self.caller = self._send(self._spec, self._state, stdio, report)
+                self.caller = self._send(self._spec, self._state, stdio, report, self._asker)
         finally:
             for descriptor in (*theirs, report):
                 os.close(descriptor)

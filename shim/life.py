@@ -44,7 +44,7 @@ class Shim:
             self._log = LogFile(spec.log, Encoder(Clock(), endings), self._ring, self._log_failed)
         self._capture = Capture(spec.capture) if spec.capture else None
         self._streams = Streams(loop, self._log or self._capture, self._go_on)
-        self._creation = Creation(loop, spec, state, self._streams, send, self._created)
+        self._creation = Creation(loop, spec, state, self._streams, send, reply, self._created)
         self._oom: oom.Watch | None = None
         self._oom_seen = False
         self._limit: Timer | None = None

@@ -9,7 +9,9 @@ a subreaper. The shim of an exec, which lives briefly and should begin soon, cal
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import select
 import signal
 import time
 from _signal import SIG_BLOCK, SIG_SETMASK, SIGCHLD, pthread_sigmask  # type: ignore[import-not-found]  # no enums here
@@ -19,7 +21,7 @@ from dataclasses import dataclass
 from shim import folder, oom, process
 from shim.protocol import ProcessSpec
 
-Send = Callable[[ProcessSpec, str, process.Stdio, int], int]
+Send = Callable[[ProcessSpec, str, process.Stdio, int, int], int]
 """`send`, or what stands for it in a rehearsal."""
 _REPORT_LIMIT = 64 << 10
 _FIELD = b"\0"
@@ -61,25 +63,28 @@ def read_report(descriptor: int) -> Report:
     return Report(kind=kind.decode(), message=message.decode("utf-8", "replace"), how=how.decode("utf-8", "replace"))
 
 
-def send(spec: ProcessSpec, state: str, stdio: process.Stdio, report: int) -> int:
-    """Fork the child that calls the runtime with `stdio`; its pid. It writes to `report` and ends."""
+def send(spec: ProcessSpec, state: str, stdio: process.Stdio, report: int, asker: int) -> int:
+    """Fork the child that calls the runtime with `stdio`; its pid. It writes to `report` and ends.
+
+    `asker` is the reply socket of the birth.
+    """
     shim = os.getpid()
     # Blocked before the fork: the child waits for its own child by sigtimedwait, and no handler must run in it.
     before = pthread_sigmask(SIG_BLOCK, (SIGCHLD,))
     try:
         child = os.fork()
         if child == 0:
-            _work(spec, state, stdio, report, shim)
+            _work(spec, state, stdio, report, asker, shim)
     finally:
         pthread_sigmask(SIG_SETMASK, before)
     return child
 
 
-def _work(spec: ProcessSpec, state: str, stdio: process.Stdio, report: int, shim: int) -> None:
+def _work(spec: ProcessSpec, state: str, stdio: process.Stdio, report: int, asker: int, shim: int) -> None:
     """All of the child's life; never returns."""
     try:
         try:
-            said = _call(spec, state, stdio, shim)
+            said = _call(spec, state, stdio, asker, shim)
         except OSError as error:
             said = Report(kind="runtime", message=f"{spec.runtime[0]}: {error.strerror}")
         os.write(report, said.encode()[: _REPORT_LIMIT - 1])
@@ -89,19 +94,31 @@ def _work(spec: ProcessSpec, state: str, stdio: process.Stdio, report: int, shim
         os._exit(0)
 
 
-def _call(spec: ProcessSpec, state: str, stdio: process.Stdio, shim: int) -> Report:
-    runtime, start = call(spec, state, stdio, shim)
+def _call(spec: ProcessSpec, state: str, stdio: process.Stdio, asker: int, shim: int) -> Report:
+    runtime, start = call(spec, state, stdio, asker, shim)
     status = _wait(runtime, spec.start_timeout)
     return too_slow(spec) if status is None else judge(spec, status, start)
 
 
-def call(spec: ProcessSpec, state: str, stdio: process.Stdio, shim: int) -> tuple[int, int]:
-    """Start the runtime for the shim `shim`; its pid, and the shim's start time. OSError if it can't be run."""
+def call(spec: ProcessSpec, state: str, stdio: process.Stdio, asker: int, shim: int) -> tuple[int, int]:
+    """Start the runtime for the shim `shim`; its pid, and the shim's start time.
+
+    OSError if it can't be run, or if nobody is left at the other end of `asker`: a birth may have lain in the nursery's
+    socket when the daemon died, and a later daemon knows of it only if the shim had introduced itself by then.
+    """
     folder.clear()
     if spec.exec_id:
         folder.write(process.PROCESS_JSON, process.process_document(spec))
-    runtime = process.spawn(process.arguments(spec, state, shim), stdio)
-    return runtime, folder.introduce(shim)
+    start = folder.introduce(shim)
+    if _left(asker):
+        raise ConnectionAbortedError(errno.ECONNABORTED, "the daemon that wanted it has gone")
+    return process.spawn(process.arguments(spec, state, shim), stdio), start
+
+
+def _left(asker: int) -> bool:
+    watch = select.poll()
+    watch.register(asker, 0)  # a hang-up is reported unasked
+    return bool(watch.poll(0))
 
 
 def too_slow(spec: ProcessSpec) -> Report:

@@ -104,7 +104,7 @@ def _births(endings: list[bytes], place: str) -> None:
     file, unified = oom.find(folder.read_text("/proc/self/cgroup")) or ("", False)
     report = Report(container, 1, file, unified).encode()
 
-    def send(_spec: ProcessSpec, _state: str, _stdio: Stdio, reporting: int) -> int:
+    def send(_spec: ProcessSpec, _state: str, _stdio: Stdio, reporting: int, _asker: int) -> int:
         os.write(reporting, report)
         caller = os.fork()
         if caller == 0:

@@ -375,8 +375,11 @@ async def test_a_daemon_that_dies_before_the_answer_costs_no_container(rig: Rig)
     write_file(
         f"{state}/{protocol.PROCESS_FILE}", protocol.encode(ProcessSpec(f"{spec.id}b", spec.runtime, spec.bundle))
     )
-    with contextlib.suppress(Exception):
-        await rig.nursery.birth(state, [], [], [], 0.001)
+    asking = asyncio.ensure_future(rig.nursery.birth(state, [], [], [], 60))
+    await until(lambda: os.path.exists(f"{state}/{protocol.RUNTIME_LOG}"))
+    asking.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asking
     link = ShimLink(state)
     await until(lambda: os.path.exists(f"{state}/{protocol.PID_FILE}"))
     try:

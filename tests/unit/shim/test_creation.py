@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,19 @@ from tests.unit.shim.sockets import Bench
 START = start_time(os.getpid())
 
 
-def outcome(bench: Bench, script: str, folder: Path, **options: object) -> Report:
+def outcome(bench: Bench, script: str, folder: Path, *, abandoned: bool = False, **options: object) -> Report:
     program = folder / "runtime"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     found: list[Report] = []
     spec = ProcessSpec("id", [str(program)], "/", **options)  # type: ignore[arg-type]  # fields of ProcessSpec
+    daemon, asker = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if abandoned:
+        daemon.close()
     streams = Streams(bench.loop, None, lambda: None)
-    creation = Creation(bench.loop, spec, str(folder), streams, midwife.send, found.append)
-    creation.begin()
+    creation = Creation(bench.loop, spec, str(folder), streams, midwife.send, asker.fileno(), found.append)
+    with asker, daemon:
+        creation.begin()
     status = 0
 
     def ended() -> bool:
@@ -54,6 +59,17 @@ def test_a_runtime_leaves_a_pid_or_a_reason(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert outcome(bench, script, tmp_path) == wanted
+
+
+def test_a_birth_that_nobody_waits_for_any_more_is_none(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = outcome(bench, "touch called", tmp_path, abandoned=True)
+    assert not found.pid and "has gone" in found.message
+    assert not (tmp_path / "called").exists()
+    with pytest.raises(OSError, match="has gone"):
+        outcome(bench, "touch called", tmp_path, abandoned=True, exec_id="e")
 
 
 def test_the_json_log_comes_before_plain_words(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
