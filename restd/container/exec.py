@@ -19,7 +19,7 @@ from dataclasses import replace
 from restd.config import Config
 from restd.container import detach_keys, links
 from restd.container.announce import Announcer
-from restd.container.exited import is_ending
+from restd.container.first_process import is_ending
 from restd.container.handover import Client
 from restd.container.registry import Entry, ExecEntry, Registry
 from restd.container.resize import check_size, set_size

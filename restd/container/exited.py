@@ -11,12 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 
-from restd.container import restart_policy, shared_memory, state
+from restd.container import first_process, restart_policy, shared_memory, state
 from restd.container.announce import Announcer
 from restd.container.gc import Collector
 from restd.container.held import HeldClients
@@ -24,13 +23,12 @@ from restd.container.monitor import Monitors
 from restd.container.records import Records
 from restd.container.registry import Entry
 from restd.container.sandboxes import Sandboxes
-from restd.errors import EngineError, Unavailable
+from restd.errors import Unavailable
 from restd.image.store import ImageStore
 from restd.lib.tasks import TaskGroup
 from restd.lib.times import now_ns
 from restd.model.container import Container, Status
 from restd.model.sandbox import Sandbox
-from restd.runtime.base import RuntimeFailure
 from restd.runtime.dispatch import Runtimes
 from restd.runtime.nursery import ShimLink
 from shim.protocol import EXIT_RECORD, ExitRecord
@@ -38,10 +36,8 @@ from shim.protocol import EXIT_RECORD, ExitRecord
 log = logging.getLogger(__name__)
 
 CLEANING_SECONDS = 60.0
-KILL_SECONDS = 5.0
-"""How long a process whose shim has died may take to end after a KILL."""
-LOOK_SECONDS = 0.1
-_PF_EXITING = 0x4  # linux/sched.h
+GIVE_BACK_SECONDS = 5.0
+"""How long a start that has failed waits until what it took is given back; that then goes on in the background."""
 
 
 class Exits:
@@ -111,15 +107,16 @@ class Exits:
                 self.apply(entry, record)
 
     async def lost(self, entry: Entry, reason: str) -> None:
-        """Nobody owns the process any more: end it, and record an end that nobody saw."""
+        """Nobody owns the process any more: end it, and record an end that nobody saw.
+
+        The runtime is not asked, for it may be what is broken; the cleaning that follows lets it kill what is left.
+        """
         container = entry.container
-        log.error("container %s: %s; killing it", container.id[:12], reason)
-        try:
-            await self._runtimes.of(container).kill(container, signal.SIGKILL)
-        except (EngineError, RuntimeFailure) as error:  # the cleaning that follows kills too, and goes on trying
-            log.warning("container %s: %s", container.id[:12], error)
-        if not await gone(container.state.pid, KILL_SECONDS):
-            log.error("container %s: its process %d does not die", container.id[:12], container.state.pid)
+        pid = container.state.pid
+        if first_process.lives(pid, container.id):
+            log.error("container %s: %s; killing it", container.id[:12], reason)
+            if not await first_process.end(pid, container.id):
+                log.error("container %s: its process %d does not die", container.id[:12], pid)
         if entry.container.state.alive:
             self.apply(entry, ExitRecord(None, now_ns(), unknown=f"{reason}: nobody saw how the process ended"))
 
@@ -198,6 +195,26 @@ class Exits:
         await self.clean_runtime(container)
         await asyncio.wait([entry.unmounting, *([network] if network is not None else [])])
 
+    async def give_back(self, entry: Entry) -> None:
+        """What a start took that came to nothing; returns when it is done, or after GIVE_BACK_SECONDS."""
+        task = self.clean(entry)
+        await asyncio.wait([task], timeout=GIVE_BACK_SECONDS)
+
+    def clean(self, entry: Entry) -> asyncio.Task[None]:
+        """Give back, in the background, all that a container which doesn't run may still have."""
+        container = entry.container
+        parts = [self._chores.start(self.unmount(container), f"unmount {container.id[:12]}")]
+        entry.unmounting = parts[0]
+        if container.sandbox.id:
+            parts.append(self._sandboxes.release(container))
+
+        async def rest() -> None:
+            await self.clean_runtime(container)
+            await asyncio.wait(parts)
+
+        entry.cleaning = task = self._chores.start(rest(), f"clean {container.id[:12]}")
+        return task
+
     async def clean_runtime(self, container: Container) -> None:
         """The runtime's own state and cgroups; goes on in the background if it can't be done now."""
 
@@ -214,38 +231,6 @@ class Exits:
             shared_memory.unmount(container)
 
         await self._collector.attempt(f"mounts of container {container.id}", job, container.id)
-
-
-async def gone(pid: int, seconds: float) -> bool:
-    """Wait until a process has ended; one that only its parent has yet to take notice of has. Whether it has."""
-    pause = 0.005
-    for _ in range(int(seconds / LOOK_SECONDS) + 8):
-        if has_ended(pid):
-            return True
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, LOOK_SECONDS)
-    return False
-
-
-def has_ended(pid: int) -> bool:
-    """Whether there is no such process, or only its zombie. Source: proc_pid_stat(5)."""
-    fields = _stat(pid)
-    return not fields or fields[0] in (b"Z", b"X")
-
-
-def is_ending(pid: int) -> bool:
-    """Whether the process has ended or is about to: a container's first one ends all others before it is gone."""
-    fields = _stat(pid)
-    return not fields or fields[0] in (b"Z", b"X") or bool(int(fields[6]) & _PF_EXITING)
-
-
-def _stat(pid: int) -> list[bytes]:
-    """The fields of /proc/PID/stat from the state on; none if there is no such process."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read(4096).rpartition(b")")[2].split()
-    except OSError:
-        return []
 
 
 async def cleaned(entry: Entry) -> None:

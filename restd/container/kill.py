@@ -7,12 +7,12 @@ import logging
 import signal as signals
 from dataclasses import replace
 
-from restd.container import state
+from restd.container import first_process, state
 from restd.container.announce import Announcer
 from restd.container.exited import Exits
 from restd.container.registry import Entry
 from restd.container.signals import DEFAULT_STOP, parse_signal
-from restd.errors import Conflict, SystemFailure
+from restd.errors import Conflict, EngineError, SystemFailure
 from restd.model.container import Container, Status
 from restd.runtime.base import RuntimeFailure
 from restd.runtime.dispatch import Runtimes
@@ -57,21 +57,22 @@ async def send(entry: Entry, number: int, runtimes: Runtimes, exits: Exits, anno
     A frozen process takes a signal only when it is thawed: what asks it to end thaws it.
     """
     container = entry.container
-    runtime = runtimes.of(container)
     ending = number in (signals.SIGKILL, stop_signal(container))
     exits.signalled(entry, ending=ending)
     try:
-        await runtime.kill(container, number)
-    except RuntimeFailure as error:
+        await runtimes.of(container).kill(container, number)
+    except (EngineError, RuntimeFailure) as error:
         exits.notice(entry)
-        if error.kind == "gone" or not entry.container.state.alive:
+        if (isinstance(error, RuntimeFailure) and error.kind == "gone") or not entry.container.state.alive:
             return False
-        raise SystemFailure(f"cannot kill container: {container.id}: {error}") from error
+        if number != signals.SIGKILL or not first_process.kill(container.state.pid, container.id):
+            raise SystemFailure(f"cannot kill container: {container.id}: {error}") from error
+        log.warning("container %s: killed without %s, which could not: %s", container.id[:12], container.runtime, error)
     announcer(container, "kill", signal=str(int(number)))
     if ending and entry.container.state.status is Status.PAUSED:
         try:
-            await runtime.resume(container)
-        except RuntimeFailure as error:  # thawed by somebody else, or ended
+            await runtimes.of(container).resume(container)
+        except (EngineError, RuntimeFailure) as error:  # thawed by somebody else, or ended
             log.info("container %s was to be thawed to end it: %s", container.id[:12], error)
         if entry.container.state.status is Status.PAUSED:
             entry.container = replace(entry.container, state=state.unpaused(entry.container.state))

@@ -9,6 +9,7 @@ from restd.container.announce import Announcer
 from restd.container.records import Records
 from restd.container.registry import Entry
 from restd.errors import Conflict, SystemFailure
+from restd.lib.cgroups import is_frozen
 from restd.model.container import Status
 from restd.runtime.base import RuntimeFailure
 from restd.runtime.dispatch import Runtimes
@@ -41,7 +42,8 @@ async def unpause(entry: Entry, runtimes: Runtimes, records: Records, announcer:
         except RuntimeFailure as error:
             if error.kind == "gone":
                 raise Conflict(f"container {container.id} is not running") from error
-            raise SystemFailure(f"cannot unpause container {container.id}: {error}") from error
+            if is_frozen(container.state.pid) is not False:  # somebody else may have thawed it
+                raise SystemFailure(f"cannot unpause container {container.id}: {error}") from error
         if entry.container.state.status is Status.PAUSED:
             entry.container = replace(entry.container, state=state.unpaused(entry.container.state))
             records.save_state(entry.container)

@@ -69,11 +69,14 @@ class Remover:
                 raise Conflict(f'cannot remove container "{container.name}": container is running')
             state.check_remove(container, container.name, force=True)
             entry.container = replace(container, state=state.removing(container.state))
+        with contextlib.suppress(OSError):  # a full disk must not keep anybody from making room
+            self._records.save_state(entry.container)  # a daemon that comes later finishes what this one begins
         try:
             await self._remove(entry)
         except (EngineError, OSError) as error:
             entry.container = replace(entry.container, state=state.dead(entry.container.state, str(error)))
-            self._records.save_state(entry.container)
+            with contextlib.suppress(OSError):
+                self._records.save_state(entry.container)
             raise SystemFailure(f'cannot remove container "{container.name}": {error}') from error
 
     async def _remove(self, entry: Entry) -> None:

@@ -24,8 +24,10 @@ from restd.container.records import Found, Records, UnknownVersion
 from restd.container.registry import Entry, Registry
 from restd.container.remove import Remover
 from restd.container.sandboxes import Sandboxes
+from restd.container.unfinished_start import UnfinishedStarts
 from restd.errors import Conflict, EngineError
 from restd.image.store import ImageStore
+from restd.lib.cgroups import is_frozen
 from restd.lib.files import UnreadableFile
 from restd.lib.ids import is_id
 from restd.lib.tasks import TaskGroup
@@ -33,7 +35,6 @@ from restd.model.container import Config, Container, HostConfig, State, Status
 from restd.runtime.base import RuntimeFailure
 from restd.runtime.dispatch import Runtimes
 from restd.runtime.nursery import ShimLink
-from shim.protocol import PID_FILE
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class Restorer:
         self._revive = revive
         self._sandboxes = sandboxes
         self._monitors = monitors
+        self._unfinished = UnfinishedStarts(records, runtimes)
 
     async def restore(self) -> None:
         """Read and compare everything; long clean-ups go on in the background after the return."""
@@ -168,6 +170,7 @@ class Restorer:
                 await self._compare_stopped(entry, link)
             case Status.REMOVING:
                 entry.container = replace(container, state=state.dead(container.state, "the removal was interrupted"))
+                self._clean_if_needed(entry)
                 job = partial(self._remover.finish, entry)
                 self._chores.start(
                     self._collector.attempt(f"the removal of container {container.id}", job, container.id),
@@ -221,40 +224,35 @@ class Restorer:
             self._exits.apply(entry, record)
             return
         unfinished = record is None and link.alive()
-        if unfinished:
-            pid = _pid(container.run_directory)
-            if pid and await self._runtimes.of(container).status(container) in ("running", "paused"):
-                entry.link = link
-                entry.exited.clear()
-                entry.container = state.begun(container, pid, _born(container.run_directory))
-                await self._compare_running(entry, link)
-                return
-            # At once, so that it ends no stream: its clients stay for the next start (restd.container.held).
-            await link.kill()
-        mounted = self._images.overlay.is_mounted(container.id) or shared_memory.is_mounted(container)
-        if unfinished or mounted or self._runtimes.keeps(container):
-            entry.cleaning = self._chores.start(self._clean(entry), f"clean {container.id[:12]}")
-            entry.unmounting = entry.cleaning
+        if unfinished and await self._unfinished.take_up(entry, link):
+            await self._compare_running(entry, link)
+            return
+        self._clean_if_needed(entry, surely=unfinished)
         if container.state.status is Status.RESTARTING:
             self._revive(entry)
-        if container.host_config.auto_remove and container.state.status is Status.EXITED:
+        ended = container.state.status is Status.EXITED or unfinished
+        if container.host_config.auto_remove and ended:
             self._chores.start(self._remover.after_exit(entry), f"remove {container.id[:12]}")
 
-    async def _clean(self, entry: Entry) -> None:
-        await self._exits.clean_runtime(entry.container)
-        await self._exits.unmount(entry.container)
+    def _clean_if_needed(self, entry: Entry, *, surely: bool = False) -> None:
+        container = entry.container
+        mounted = self._images.overlay.is_mounted(container.id) or shared_memory.is_mounted(container)
+        if surely or mounted or self._runtimes.keeps(container):
+            self._exits.clean(entry)
 
     async def _sweep(self, strays: list[tuple[str, str]], layers: list[str], folders: list[str]) -> None:
         """Take away what belongs to no container: runtime state with its processes, layers, run-time folders, trash."""
-        for runtime, name in strays:
-            log.warning("%s has a container %s that nobody knows; it is taken away", runtime, name)
-            job = partial(self._runtimes.delete_stray, runtime, name)
-            await self._collector.attempt(f"the unknown container {name} of {runtime}", job)
+        await asyncio.gather(*(self._delete_stray(runtime, name) for runtime, name in strays))
         for name in layers:
             await self._collector.attempt(f"layer {name}", partial(self._images.overlay.remove, name))
         for path in folders:
             await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
         await asyncio.to_thread(self._records.empty_trash)
+
+    async def _delete_stray(self, runtime: str, name: str) -> None:
+        log.warning("%s has a container %s that nobody knows; it is taken away", runtime, name)
+        job = partial(self._runtimes.delete_stray, runtime, name)
+        await self._collector.attempt(f"the unknown container {name} of {runtime}", job)
 
 
 def _run_folders(state_root: str) -> Iterable[str]:
@@ -272,37 +270,3 @@ def _names(path: str) -> list[str]:
         return os.listdir(path)
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-def _pid(run_directory: str) -> int:
-    try:
-        with open(f"{run_directory}/{PID_FILE}", "rb") as file:
-            return int(file.read(32))
-    except (OSError, ValueError):
-        return 0
-
-
-def _born(run_directory: str) -> int:
-    """When the first process was created, about (ns)."""
-    try:
-        return os.stat(f"{run_directory}/{PID_FILE}").st_mtime_ns
-    except OSError:
-        return 0
-
-
-def is_frozen(pid: int, root: str = "/") -> bool | None:
-    """Whether the process's cgroup is frozen; None if that can't be seen. Sources: cgroups(7), freezer."""
-    try:
-        with open(os.path.join(root, f"proc/{pid}/cgroup"), encoding="utf-8", errors="replace") as file:
-            lines = file.read(1 << 16).splitlines()
-        for line in lines:
-            _, controllers, path = line.split(":", 2)
-            if "freezer" in controllers.split(","):
-                name = os.path.join(root, "sys/fs/cgroup/freezer", path.lstrip("/"), "freezer.state")
-                with open(name, encoding="ascii") as file:
-                    return file.read(32).strip() != "THAWED"
-        path = lines[-1].split(":", 2)[2]
-        with open(os.path.join(root, "sys/fs/cgroup", path.lstrip("/"), "cgroup.freeze"), encoding="ascii") as file:
-            return file.read(8).strip() == "1"
-    except (OSError, ValueError, IndexError):
-        return None

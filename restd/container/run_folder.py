@@ -6,6 +6,7 @@ The folder itself stays the same from the first start to the removal: a shim of 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -14,6 +15,7 @@ import shutil
 from restd.runtime.nursery import ShimGone, ShimLink, ShimRefused
 from shim.protocol import ATTACH_SOCKET, OP_REMOVED
 
+CONCLUDED_SECONDS = 5.0
 _MODE = 0o700
 
 
@@ -35,6 +37,17 @@ def empty(path: str) -> None:
                 shutil.rmtree(entry.path, ignore_errors=True)
             else:
                 os.unlink(entry.path)
+
+
+async def concluded(link: ShimLink) -> None:
+    """Wait until a shim whose process has ended has written its record, or is gone; CONCLUDED_SECONDS at most.
+
+    A record that came after its folder was emptied would look like the end of a run that never was.
+    """
+    rounds = round(CONCLUDED_SECONDS / 0.01)
+    while rounds and link.read_exit_record() is None and link.alive():
+        await asyncio.sleep(0.01)
+        rounds -= 1
 
 
 async def take_away(path: str) -> str:

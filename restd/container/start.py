@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from restd.config import Config as EngineConfig
-from restd.container import links, run_folder, shared_memory, state
+from restd.container import first_process, links, run_folder, shared_memory, state
 from restd.container.announce import Announcer
 from restd.container.check import joined_container
 from restd.container.check_mounts import make_sources
@@ -240,9 +240,9 @@ class Starter:
         return self._config.init_path
 
     async def _undo(self, entry: Entry, started: Started) -> None:
-        """The container was created but couldn't be let run: end it and its shim."""
-        with contextlib.suppress(RuntimeFailure):
-            await self._runtimes.of(entry.container).clean_resource(entry.container)
+        """The container was created but couldn't be let run: end it, and its shim with it. The runtime may be hung."""
+        await first_process.end(started.pid, entry.container.id)
+        await run_folder.concluded(started.link)
         started.link.close()
         entry.link = None
         entry.exited.set()
@@ -250,11 +250,10 @@ class Starter:
     async def _failed(self, entry: Entry, failure: Failure) -> None:
         """Give back what was taken, and write down why."""
         container = entry.container
-        if isinstance(failure.cause, RuntimeFailure) or self._runtimes.keeps(container):
-            await self._exits.clean_runtime(container)
-        if container.sandbox.id:
-            await self._sandboxes.release(entry.container)
-        await self._exits.unmount(container)
+        if isinstance(failure.cause, RuntimeFailure) or self._runtimes.keeps(container) or container.sandbox.id:
+            await self._exits.give_back(entry)
+        else:
+            await self._exits.unmount(container)
         with contextlib.suppress(OSError):
             run_folder.empty(container.run_directory)
         moved = state.start_failed(container.state, failure.exit_code, str(failure.error))

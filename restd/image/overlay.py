@@ -152,6 +152,8 @@ class Overlay:
         extra = self._extra + (",volatile" if volatile else "")
         options = mount_options(self._layers.links, shorts, home, extra)
         try:
+            with contextlib.suppress(FileExistsError):  # a removal that was cut off has taken it away
+                os.mkdir(target, 0o755)
             if len(options) < os.sysconf("SC_PAGE_SIZE") and not {":", ",", "\\"} & set(home):
                 await asyncio.to_thread(mounts.mount, "overlay", target, "overlay", 0, options)
             else:

@@ -31,6 +31,9 @@ KNOWN = ("crun", "kata-runtime", "runc", "runsc")
 RUN = frozenset({"crun", "runc"})
 """Runtimes whose `run --detach` is `create` and `start` in one. Programs that wrap another one look for `create`."""
 CALL_SECONDS = 30.0
+"""How long a call may take, unless `start-timeout` allows less; `start`, as `create`, may take all of that."""
+MESSAGE_LIMIT = 2000
+"""Characters of a runtime's own words that are passed on."""
 BUNDLE_FILE = "config.json"
 
 
@@ -107,7 +110,7 @@ class ShimV1:
 
     async def start(self, container: Container) -> None:
         """`RUNTIME start`."""
-        await self._call(container.runtime, ["start", container.id])
+        await self._call(container.runtime, ["start", container.id], seconds=self._config.start_timeout)
 
     async def kill(self, container: Container, signal: int, *, everyone: bool = False) -> None:
         """`RUNTIME kill`. `gone` if the process has ended."""
@@ -131,8 +134,12 @@ class ShimV1:
             with contextlib.suppress(OSError):
                 os.makedirs(mark, 0o700, exist_ok=True)
             await asyncio.to_thread(self._cgroups.remove, cgroup)
-        with contextlib.suppress(OSError):
+        try:
             os.rmdir(mark)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise RuntimeFailure(f"{runtime} delete has left its state of {container_id}: {error.strerror}") from error
 
     def known(self) -> Iterator[tuple[str, str]]:
         """Runtime and id of every container that a runtime keeps state of."""
@@ -187,11 +194,11 @@ class ShimV1:
             container.runtime, ["update", "--resources", "-", container.id], json.dumps(resources).encode()
         )
 
-    async def _call(self, runtime: str, verb: Sequence[str], stdin: bytes = b"") -> bytes:
+    async def _call(self, runtime: str, verb: Sequence[str], stdin: bytes = b"", seconds: float = 0) -> bytes:
         """Run one verb to its end and return what it printed; RuntimeFailure with the runtime's own words."""
         arguments = [*self.command(runtime), "--log-format", "json", *verb]
         try:
-            done = await run(arguments, CALL_SECONDS, stdin=stdin)
+            done = await run(arguments, seconds or min(CALL_SECONDS, self._config.start_timeout), stdin=stdin)
         except ProgramTimeout as error:
             raise RuntimeFailure(f"{runtime} {verb[0]}: {error}", "timeout") from error
         except OSError as error:
@@ -212,8 +219,8 @@ def error_text(output: bytes) -> str:
             plain = plain or line.strip()
             continue
         if isinstance(entry, dict) and entry.get("level") in ("error", "fatal", "panic") and entry.get("msg"):
-            return str(entry["msg"]).strip()
-    return plain
+            return str(entry["msg"]).strip()[:MESSAGE_LIMIT]
+    return plain[:MESSAGE_LIMIT]
 
 
 def is_gone(message: str) -> bool:

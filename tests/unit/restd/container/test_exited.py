@@ -3,13 +3,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from restd.container.exited import cleaned, gone, has_ended, is_ending
+from restd.container.exited import cleaned
 from restd.model.container import HostConfig, Status
 from restd.runtime.base import RuntimeFailure
 from shim.protocol import News
-from tests.unit.restd.container.room import PID, Room
+from tests.unit.restd.container.room import Room
 
 PLAIN = HostConfig(network_mode="none", ipc_mode="private", runtime="runc")
 
@@ -60,7 +58,7 @@ def test_a_shim_that_dies_takes_the_container_with_an_unknown_exit(tmp_path: Pat
         state = entry.container.state
         assert (state.exit_code, state.exit_unknown) == (255, True)
         assert "shim" in state.error
-        assert ("kill", 9) in room.runtime.calls
+        assert "kill" not in room.runtime.verbs(), "the runtime may be what is broken"
         await room.settle()
         await room.close()
 
@@ -124,11 +122,3 @@ def test_what_will_not_be_cleaned_is_tried_again_and_holds_up_the_next_start(tmp
         await room.close()
 
     asyncio.run(attempt())
-
-
-def test_a_process_is_seen_to_be_gone() -> None:
-    assert asyncio.run(gone(PID, 1.0))
-    assert not has_ended(1) and not is_ending(1)
-    assert has_ended(PID) and is_ending(PID)
-    with pytest.raises(TimeoutError):
-        asyncio.run(asyncio.wait_for(gone(1, 60), 0.05))

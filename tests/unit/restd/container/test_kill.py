@@ -3,12 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from restd.container import first_process
 from restd.container.kill import kill
 from restd.container.pause import pause
 from restd.errors import Conflict, InvalidParameter, SystemFailure
 from restd.model.container import Config, Status
 from restd.runtime.base import RuntimeFailure
-from tests.unit.restd.container.room import Room
+from tests.unit.restd.container.room import PID, Room
 
 
 def test_kill_without_a_signal_ends_the_container_before_it_answers(tmp_path: Path) -> None:
@@ -127,6 +128,26 @@ def test_a_runtime_that_fails_is_told(tmp_path: Path) -> None:
         room.runtime.fail["kill"] = RuntimeFailure("something broke")
         with pytest.raises(SystemFailure, match="something broke"):
             await kill(entry, "box", "USR1", room.runtimes, room.exits, room.announcer)
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+def test_a_runtime_that_can_not_kill_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def attempt() -> None:
+        room = Room(tmp_path)
+        entry, link = await room.running()
+        room.runtime.fail["kill"] = RuntimeFailure("did not end within 30 s", "timeout")
+
+        def ended(pid: int, container_id: str) -> bool:
+            assert (pid, container_id) == (PID, entry.container.id)
+            link.end(137)
+            return True
+
+        monkeypatch.setattr(first_process, "kill", ended)
+        await kill(entry, "box", "", room.runtimes, room.exits, room.announcer)
+        assert entry.container.state.exit_code == 137
+        await room.settle()
         await room.close()
 
     asyncio.run(attempt())

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from restd.container import pause as module
 from restd.container.pause import pause, unpause
 from restd.container.registry import Entry
 from restd.errors import Conflict, SystemFailure
@@ -52,6 +53,28 @@ def test_a_runtime_that_fails_leaves_the_state(tmp_path: Path) -> None:
         with pytest.raises(SystemFailure, match="cannot pause container .*: no freezer"):
             await pause(entry, room.runtimes, room.records, room.announcer)
         assert status(entry) == "running"
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+@pytest.mark.parametrize("frozen", [True, None, False])
+def test_what_somebody_else_thawed_is_not_paused_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frozen: bool | None
+) -> None:
+    monkeypatch.setattr(module, "is_frozen", lambda pid: frozen)
+
+    async def attempt() -> None:
+        room = Room(tmp_path)
+        entry, _ = await room.running()
+        await pause(entry, room.runtimes, room.records, room.announcer)
+        room.runtime.fail["resume"] = RuntimeFailure("container not paused")
+        if frozen is False:
+            await unpause(entry, room.runtimes, room.records, room.announcer)
+        else:
+            with pytest.raises(SystemFailure, match="not paused"):
+                await unpause(entry, room.runtimes, room.records, room.announcer)
+        assert status(entry) == ("running" if frozen is False else "paused")
         await room.close()
 
     asyncio.run(attempt())

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import os
 import socket
 from pathlib import Path
@@ -70,6 +71,25 @@ def test_a_removal_that_fails_leaves_a_dead_container_that_can_be_removed_again(
         room.images.overlay.fail = None
         await room.remover.finish(entry)
         assert len(room.registry) == 0
+        await room.settle()
+
+    asyncio.run(attempt())
+
+
+def test_a_removal_is_written_down_before_anything_is_taken_away(tmp_path: Path) -> None:
+    """A daemon that comes later knows then what is missing, and goes on with it."""
+
+    async def attempt() -> None:
+        room = Room(tmp_path)
+        entry = room.add()
+        saved: list[str] = []
+
+        async def look(container_id: str) -> None:
+            saved.append(json.loads(Path(entry.container.directory, "state.json").read_text())["State"]["Status"])
+
+        room.images.overlay.remove = look
+        await room.remover.finish(entry)
+        assert saved == ["removing"]
         await room.settle()
 
     asyncio.run(attempt())

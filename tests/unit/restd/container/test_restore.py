@@ -8,7 +8,6 @@ import pytest
 
 from restd.container import restore as module
 from restd.container.registry import Entry
-from restd.container.restore import is_frozen
 from restd.model.container import HostConfig, RestartPolicy, Status
 from tests.unit.restd.container.room import PID, Link, Room
 from tests.unit.restd.container.sample import ID
@@ -130,24 +129,11 @@ def test_a_removal_that_a_crash_cut_short_is_finished(tmp_path: Path) -> None:
         left(room, Status.REMOVING)
         await room.close()
         room.build()
+        room.runtimes.kept = True
         await room.restorer.restore()
         await room.settle()
         assert len(room.registry) == 0 and list(room.records.found()) == []
-        await room.close()
-
-    asyncio.run(attempt())
-
-
-def test_a_start_that_a_crash_cut_short_is_taken_up_if_its_process_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def attempt() -> None:
-        Shims(monkeypatch, living=True)
-        room = Room(tmp_path)
-        entry = left(room, Status.CREATED)
-        Path(entry.container.run_directory, "pid").write_text(str(PID))
-        found = await again(room)
-        assert (found.container.state.status, found.container.state.pid) == (Status.RUNNING, PID)
+        assert "clean" in room.runtime.verbs(), "the removal of an AutoRemove container comes before that"
         await room.close()
 
     asyncio.run(attempt())
@@ -269,30 +255,6 @@ def test_two_containers_of_one_name_both_come_back(tmp_path: Path) -> None:
         await room.close()
 
     asyncio.run(attempt())
-
-
-@pytest.mark.parametrize(
-    ("cgroup", "files", "frozen"),
-    [
-        ("7:freezer:/isulad/x\n1:cpu:/\n", {"freezer/isulad/x/freezer.state": "FROZEN\n"}, True),
-        ("7:freezer:/isulad/x\n", {"freezer/isulad/x/freezer.state": "THAWED\n"}, False),
-        ("0::/isulad/x\n", {"isulad/x/cgroup.freeze": "1\n"}, True),
-        ("0::/isulad/x\n", {"isulad/x/cgroup.freeze": "0\n"}, False),
-        ("0::/isulad/x\n", {}, None),
-        ("nonsense\n", {}, None),
-    ],
-)
-def test_a_frozen_cgroup_is_seen_on_both_versions(
-    tmp_path: Path, cgroup: str, files: dict[str, str], frozen: bool | None
-) -> None:
-    (tmp_path / "proc/5").mkdir(parents=True)
-    (tmp_path / "proc/5/cgroup").write_text(cgroup)
-    for name, text in files.items():
-        path = tmp_path / "sys/fs/cgroup" / name
-        path.parent.mkdir(parents=True)
-        path.write_text(text)
-    assert is_frozen(5, str(tmp_path)) is frozen
-    assert is_frozen(6, str(tmp_path)) is None
 
 
 @pytest.mark.parametrize("sign", ["folder", "boot"])

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from restd.container import first_process
 from restd.container.stop import stop
-from restd.errors import InvalidParameter, NotModified
+from restd.errors import InvalidParameter, NotModified, SystemFailure
 from restd.model.container import Config
 from restd.runtime.base import RuntimeFailure
 from tests.unit.restd.container.room import Room
@@ -78,6 +79,30 @@ def test_a_process_that_ended_by_itself_meanwhile_is_stopped(tmp_path: Path) -> 
         link.end(0)
         await asyncio.wait_for(stopping, 5)
         assert entry.container.state.exit_code == 0
+        await room.settle()
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+def test_a_stop_signal_that_can_not_be_sent_is_a_kill_unless_that_was_forbidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def attempt() -> None:
+        room = Room(tmp_path)
+        entry, link = await room.running()
+        room.runtime.fail["kill"] = RuntimeFailure("did not end within 30 s", "timeout")
+
+        def ended(pid: int, container_id: str) -> bool:
+            link.end(137)
+            return True
+
+        monkeypatch.setattr(first_process, "kill", ended)
+        with pytest.raises(SystemFailure, match="did not end within 30 s"):
+            await stop(entry, -1, "", room.runtimes, room.exits, room.announcer)
+        assert entry.container.state.running
+        await stop(entry, 0, "", room.runtimes, room.exits, room.announcer)
+        assert entry.container.state.exit_code == 137
         await room.settle()
         await room.close()
 

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any, cast
 
@@ -69,8 +70,19 @@ def test_a_silent_failure_says_at_least_which_call_it_was(tmp_path: Path) -> Non
 def test_a_call_that_takes_too_long_is_a_timeout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shim_v1, "CALL_SECONDS", 0.05)
     with pytest.raises(RuntimeFailure) as caught:
-        asyncio.run(ops(tmp_path, "exec sleep 60").start(BOX))
+        asyncio.run(ops(tmp_path, "exec sleep 60").resume(BOX))
     assert caught.value.kind == "timeout"
+
+
+def test_a_start_may_take_as_long_as_it_is_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shim_v1, "CALL_SECONDS", 0.05)
+    asyncio.run(ops(tmp_path, "exec sleep 0.2").start(BOX))
+
+
+def test_a_runtime_that_talks_without_end_is_cut_short(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeFailure) as caught:
+        asyncio.run(ops(tmp_path, "head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1").resume(BOX))
+    assert len(str(caught.value)) == shim_v1.MESSAGE_LIMIT
 
 
 def test_cleaning_what_is_gone_is_done_already(tmp_path: Path) -> None:
@@ -79,6 +91,14 @@ def test_cleaning_what_is_gone_is_done_already(tmp_path: Path) -> None:
     )
     with pytest.raises(RuntimeFailure):
         asyncio.run(ops(tmp_path, "echo busy >&2; exit 1").clean_resource(BOX))
+
+
+def test_a_delete_that_left_its_state_has_failed_whatever_it_says(tmp_path: Path) -> None:
+    made = ops(tmp_path, "exit 0")
+    asyncio.run(made.clean_resource(BOX))
+    os.makedirs(f"{made._root(BOX.runtime)}/{BOX.id}")
+    with pytest.raises(RuntimeFailure, match="has left"):
+        asyncio.run(made.clean_resource(BOX))
 
 
 def test_a_status_is_the_runtimes_word_or_gone(tmp_path: Path) -> None:
