@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +27,10 @@ ENDED = (OSError, EOFError, ValueError)
 
 @dataclass
 class Known:
-    """What clients know of one container. `names` it may have: several while a rename is not answered."""
+    """What clients know of one container. `names` it may have: several while a rename is not answered.
+
+    `story`: what was asked of it and answered, for the report of a failure.
+    """
 
     names: set[str]
     auto_remove: bool
@@ -35,6 +39,7 @@ class Known:
     removal_asked: bool = False
     removed: bool = False
     renaming: bool = False
+    story: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -42,9 +47,20 @@ class Ledger:
     """What was promised, and answers that should never be."""
 
     containers: dict[str, Known] = field(default_factory=dict)
+    past: dict[str, Known] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     calls: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def tell(self, key: str, line: str) -> None:
+        """Add to a container's story."""
+        known = self.containers.get(key) or self.past.get(key)
+        if known is not None:
+            known.story.append(f"{time.strftime('%H:%M:%S')} {line}")
+
+    def stories(self, text: str) -> list[list[str]]:
+        """Those of the containers whose id is in `text`."""
+        return [known.story for key, known in {**self.containers, **self.past}.items() if key[:12] in text]
 
     def broken(self, listed: dict[str, dict[str, Any]]) -> list[str]:
         """Promises that a list of all containers (by id) does not keep."""
@@ -72,7 +88,7 @@ class Ledger:
                 known.names, known.renaming = {listed[key]["Names"][0].removeprefix("/")}, False
                 known.removal_asked = False
             else:
-                del self.containers[key]
+                self.past[key] = self.containers.pop(key)
 
 
 class Client:
@@ -116,7 +132,10 @@ class Client:
 
     def _ask(self, method: str, path: str, body: Any = None, **query: Any) -> Reply:
         self.doing = f"{method} {path} {query}"
+        key = path.split("/")[2]
+        self._ledger.tell(key, f"{self.doing}?")
         reply = self._engine.ask(method, path + encode(query), body, timeout=30)
+        self._ledger.tell(key, f"{method} {path.rpartition('/')[2]} -> {reply.status}")
         with self._ledger.lock:
             self._ledger.calls += 1
             if reply.status >= 500 and reply.status != 501:
@@ -155,7 +174,7 @@ class Client:
         reply = self._ask("POST", "/containers/create", body, name=name)
         if reply.status == 201:
             with self._ledger.lock:
-                self._ledger.containers[str(reply.json()["Id"])] = Known({name}, auto_remove)
+                self._ledger.containers[str(reply.json()["Id"])] = Known({name}, auto_remove, story=[str(body)])
 
     def _start(self) -> None:
         if (picked := self._pick()) is None:

@@ -150,7 +150,7 @@ def test_what_the_runtime_could_not_delete_is_deleted_once_it_can(stage: tuple[E
     assert engine.wait(container) == 0
 
 
-def test_a_daemon_starts_at_once_though_a_runtime_hangs(stage: tuple[Engine, Puppet]) -> None:
+def test_a_daemon_starts_though_a_runtime_hangs(stage: tuple[Engine, Puppet]) -> None:
     engine, puppet = stage
     plain = engine.running(name="plain")
     engine.running(name="strings", host=ON_STRINGS)
@@ -167,7 +167,7 @@ def test_a_daemon_starts_at_once_though_a_runtime_hangs(stage: tuple[Engine, Pup
     begun = time.monotonic()
     engine.start_daemon()
     assert engine.exec(plain, ["echo", "hi"]).stdout == b"hi\n"
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 10, "one runtime that hangs costs a moment, not its time limits"
     assert engine.state("strings")["Running"]
     for verb in ("state", "delete", "kill"):
         puppet.release(f"hang-{verb}")

@@ -81,9 +81,7 @@ def test_it_is_undone_if_the_process_was_never_let_run(tmp_path: Path, pid: int)
 
 
 @pytest.mark.parametrize("way", ["says no", "hangs"])
-def test_a_runtime_that_does_not_answer_means_undone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
+def test_a_runtime_that_does_not_answer_means_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     monkeypatch.setattr(module, "STATUS_SECONDS", 0.02)
 
     async def hang(container: object) -> str:

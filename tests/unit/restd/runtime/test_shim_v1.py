@@ -96,7 +96,7 @@ def test_cleaning_what_is_gone_is_done_already(tmp_path: Path) -> None:
 def test_a_delete_that_left_its_state_has_failed_whatever_it_says(tmp_path: Path) -> None:
     made = ops(tmp_path, "exit 0")
     asyncio.run(made.clean_resource(BOX))
-    os.makedirs(f"{made._root(BOX.runtime)}/{BOX.id}")
+    os.makedirs(f"{made._root(BOX.runtime)}/{BOX.id}/state")
     with pytest.raises(RuntimeFailure, match="has left"):
         asyncio.run(made.clean_resource(BOX))
 
