@@ -63,14 +63,17 @@ def _create(engine: Engine, query: dict[str, object], body: dict[str, Any], pull
 
 
 def _pull(engine: Engine, image: str, platform: object) -> None:
+    from client.credentials import Credentials, registry_of
     from client.progress import Progress
 
+    headers = {"X-Registry-Auth": Credentials().header(registry_of(image))}
     name, separator, tag = image.partition("@")
     if not separator:
         name, separator, tag = image.rpartition(":")
         if not separator or "/" in tag:
             name, tag = image, "latest"
-    reply = engine.open("POST", "/images/create", {"fromImage": name, "tag": tag, "platform": platform})
+    query = {"fromImage": name, "tag": tag, "platform": platform}
+    reply = engine.open("POST", "/images/create", query, headers=headers)
     with reply:
         Progress(2, tty.is_terminal(2)).follow(reply.lines())
 

@@ -15,13 +15,15 @@ class Progress:
     """Shows a progress stream.
 
     On a terminal the line of each layer is rewritten in place; elsewhere each new status is a plain line and the
-    many small steps of a transfer are left out. `quiet` shows final words only.
+    many small steps of a transfer are left out. `quiet` shows final words only, `silent`
+    nothing but errors.
     """
 
-    def __init__(self, descriptor: int, terminal: bool, quiet: bool = False) -> None:
+    def __init__(self, descriptor: int, terminal: bool, quiet: bool = False, silent: bool = False) -> None:
         self._descriptor = descriptor
         self._terminal = terminal
         self._quiet = quiet
+        self._silent = silent
         self._rows: dict[str, int] = {}  # a layer's line, counted from the first that is still rewritten
         self._said: dict[str, str] = {}
 
@@ -33,7 +35,8 @@ class Progress:
             if "error" in message or "errorDetail" in message:
                 detail = message.get("errorDetail") or {}
                 raise EngineError(500, str(detail.get("message") or message.get("error")))
-            self._show(message)
+            if not self._silent:
+                self._show(message)
 
     def _show(self, message: dict[str, Any]) -> None:
         text = str(message.get("stream") or "")

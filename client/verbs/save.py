@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from client import tty
 from client.errors import ClientError
+from client.files import into_file
 from client.options import Option
 from client.output import write_all
 from client.verb import Verb
@@ -13,7 +12,7 @@ from client.verb import Verb
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from client.options import Arguments
-    from client.transport import Engine, Reply
+    from client.transport import Engine
 
 
 def run(arguments: Arguments, engine: Engine) -> int:
@@ -24,37 +23,11 @@ def run(arguments: Arguments, engine: Engine) -> int:
     reply = engine.open("GET", "/images/get", {"names": arguments.words})
     with reply:
         if name:
-            _into_file(reply, name)
+            into_file(reply.blocks(), name)
         else:
             for slices in reply.blocks():
                 write_all(1, slices)
     return 0
-
-
-def _into_file(reply: Reply, name: str) -> None:
-    """Write beside the file and rename; a device or pipe is written as it is."""
-    special = os.path.exists(name) and not os.path.isfile(name)
-    part = name if special else f"{name}.{os.getpid()}.part"
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CLOEXEC | (0 if special else os.O_CREAT | os.O_EXCL), 0o600)
-        try:
-            for slices in reply.blocks():
-                write_all(descriptor, slices)
-        finally:
-            os.close(descriptor)
-        if not special:
-            os.rename(part, name)
-    except OSError as error:
-        _discard(part, special)
-        raise ClientError(f"{name}: {(error.strerror or str(error)).lower()}") from error
-    except BaseException:
-        _discard(part, special)
-        raise
-
-
-def _discard(part: str, special: bool) -> None:
-    if not special and os.path.exists(part):
-        os.unlink(part)
 
 
 VERB = Verb(
