@@ -71,7 +71,11 @@ class Overlay:
         self._extra = ""
 
     def open(self) -> list[str]:
-        """Read what is there; returns what could not be read. Nothing is deleted: the containers' room knows more."""
+        """Read what is there; returns what could not be read.
+
+        Nothing that a container wrote is deleted: the containers' room knows its image, and `create_container_layer`
+        makes its layer whole again.
+        """
         os.makedirs(self._root, 0o711, exist_ok=True)
         os.chmod(self._root, 0o711)
         self._extra = "".join(
@@ -82,11 +86,18 @@ class Overlay:
             try:
                 image_id, _, top = os.readlink(os.path.join(self._root, name, "lower")).partition("/")
                 self._know(ContainerLayer(name, image_id, self._layers.stack(top)))
-            except FileNotFoundError:
-                self._discard(os.path.join(self._root, name))
             except (OSError, SystemFailure) as error:
-                problems.append(f"writable layer of container {name}: {error}")
+                if isinstance(error, FileNotFoundError) and not self._written(name):
+                    self._discard(os.path.join(self._root, name))  # it was never finished
+                    continue
+                problems.append(f"writable layer of container {name}: {error}; a start tries to make it whole")
         return problems
+
+    def _written(self, container_id: str) -> bool:
+        try:
+            return bool(os.listdir(os.path.join(self._home(container_id), "diff")))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def _know(self, layer: ContainerLayer) -> None:
         self._containers[layer.container_id] = layer
@@ -103,7 +114,8 @@ class Overlay:
     def create_container_layer(self, container_id: str, image_id: str) -> ContainerLayer:
         """Make a container's writable layer on the image, an empty id for none; its root has owner and mode of its.
 
-        It holds the image's layers until it is removed. Raises Conflict if it exists, NotFound without the image.
+        It holds the image's layers until it is removed. Raises Conflict if it exists, NotFound without the image. One
+        that is there and could not be read is made whole: what the container wrote stays.
         """
         if container_id in self._containers:
             raise Conflict(f"container {container_id} already has a writable layer")
@@ -112,21 +124,36 @@ class Overlay:
         image = self._find(image_id) if image_id else None
         chain = image.chain_id if image is not None else ""
         home = self._home(container_id)
-        top = os.stat(self._layers.directory(chain))
-        os.mkdir(home, 0o711)
-        try:
-            os.mkdir(os.path.join(home, "diff"))
-            os.chown(os.path.join(home, "diff"), top.st_uid, top.st_gid)
-            os.chmod(os.path.join(home, "diff"), top.st_mode & 0o7777)
-            os.mkdir(os.path.join(home, "work"), 0o700)
-            os.mkdir(os.path.join(home, "merged"), 0o755)
-            os.symlink(f"{image_id}/{chain}", os.path.join(home, "lower"))
-        except BaseException:
-            shutil.rmtree(home, ignore_errors=True)
-            raise
+        if os.path.lexists(home):
+            self._make_whole(home, image_id, chain)
+        else:
+            os.mkdir(home, 0o711)
+            try:
+                self._fill(home, image_id, chain)
+            except BaseException:
+                shutil.rmtree(home, ignore_errors=True)
+                raise
         layer = ContainerLayer(container_id, image_id, self._layers.stack(chain))
         self._know(layer)
         return layer
+
+    def _fill(self, home: str, image_id: str, chain: str) -> None:
+        top, diff = os.stat(self._layers.directory(chain)), os.path.join(home, "diff")
+        if not os.path.isdir(diff):
+            os.mkdir(diff)
+            os.chown(diff, top.st_uid, top.st_gid)
+            os.chmod(diff, top.st_mode & 0o7777)
+        for name, mode in (("work", 0o700), ("merged", 0o755)):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(os.path.join(home, name), mode)
+        os.symlink(f"{image_id}/{chain}", os.path.join(home, "lower"))
+
+    def _make_whole(self, home: str, image_id: str, chain: str) -> None:
+        """What was there instead of the link to the image is kept beside it."""
+        lower = os.path.join(home, "lower")
+        if os.path.lexists(lower):
+            os.rename(lower, f"{lower}.corrupt-{secrets.token_hex(4)}")
+        self._fill(home, image_id, chain)
 
     def _home(self, container_id: str) -> str:
         return os.path.join(self._root, container_id)
@@ -218,19 +245,20 @@ class Overlay:
         if mounts.is_mount_point(target):  # also one that is held: the removal counts more
             await asyncio.to_thread(self._unmount, target, container_id)
         layer = self._containers.get(container_id)
-        if layer is None:
-            return
         home = self._home(container_id)
+        if layer is None and not os.path.lexists(home):
+            return
         try:
             os.rmdir(os.path.join(home, "merged"))
         except FileNotFoundError:
             pass
         except OSError as error:
             raise Conflict(f"the root file system of container {container_id} is still in use: {error}") from error
-        del self._containers[container_id]
+        self._containers.pop(container_id, None)
         self._discard(home)
-        self.layer_uses.subtract(layer.chains)
-        self._released(layer.chains)
+        if layer is not None:
+            self.layer_uses.subtract(layer.chains)
+            self._released(layer.chains)
 
     def _discard(self, path: str) -> None:
         with contextlib.suppress(FileNotFoundError):

@@ -225,3 +225,61 @@ def test_what_is_held_stays_mounted_until_it_is_let_go_of(tmp_path: Path) -> Non
         assert not overlay.containers()
 
     with_store(str(tmp_path), body)
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty file", "folder", "to nowhere"])
+def test_a_damaged_layer_is_made_whole_with_what_the_container_wrote(tmp_path: Path, damage: str) -> None:
+    home = tmp_path / "overlay-containers" / CONTAINER
+    images: list[str] = []
+
+    async def first() -> None:
+        store = ImageStore(str(tmp_path), Events())
+        await store.open()
+        images.append(await loaded(store, stack(2)))
+        store.overlay.create_container_layer(CONTAINER, images[0])
+        (Path(await store.overlay.mount(CONTAINER)) / "mine").write_text("kept")
+        await store.overlay.unmount(CONTAINER)
+        await store.close()
+
+    async def second(store: ImageStore, _: Events) -> None:
+        assert not store.overlay.has(CONTAINER)
+        assert any(CONTAINER in problem for problem in store.problems)
+        store.overlay.create_container_layer(CONTAINER, images[0])
+        root = Path(await store.overlay.mount(CONTAINER))
+        assert ((root / "mine").read_text(), (root / "same").read_text()) == ("kept", "1")
+        await store.overlay.remove(CONTAINER)
+        assert not home.exists()
+
+    asyncio.run(first())
+    (home / "lower").unlink()
+    if damage == "empty file":
+        (home / "lower").touch()
+    elif damage == "folder":
+        (home / "lower").mkdir()
+    elif damage == "to nowhere":
+        (home / "lower").symlink_to("sha256:x/sha256:y")
+    with_store(str(tmp_path), second)
+
+
+def test_a_damaged_layer_goes_with_its_container(tmp_path: Path) -> None:
+    home = tmp_path / "overlay-containers" / CONTAINER
+    (home / "diff").mkdir(parents=True)
+    (home / "merged").mkdir()
+    (home / "diff" / "mine").touch()
+
+    async def body(store: ImageStore, _: Events) -> None:
+        assert (home / "diff" / "mine").exists(), "nothing is deleted because it could not be read"
+        await store.overlay.remove(CONTAINER)
+        assert not home.exists()
+
+    with_store(str(tmp_path), body)
+
+
+def test_one_that_was_never_finished_is_taken_away(tmp_path: Path) -> None:
+    home = tmp_path / "overlay-containers" / CONTAINER
+    (home / "diff").mkdir(parents=True)
+
+    async def body(store: ImageStore, _: Events) -> None:
+        assert not home.exists() and store.problems == []
+
+    with_store(str(tmp_path), body)
