@@ -8,12 +8,12 @@ PREFIX  ?= /usr/local
 WORKERS ?= 2
 SOURCES := restd client shim tests
 
-.PHONY: hello test check bench install uninstall clean openapi packages-run packages-test
+.PHONY: hello test check bench install uninstall clean openapi compiled packages-run packages-test
 
-hello: packages-run $(VENV)/run.stamp ## start the engine and run a container from the embedded image
+hello: packages-run $(VENV)/run.stamp compiled ## start the engine and run a container from the embedded image
 	contrib/hello.sh $(BIN)
 
-test: packages-test $(VENV)/dev.stamp ## all tests: fast checks first, then the real thing
+test: packages-test $(VENV)/dev.stamp compiled ## all tests: fast checks first, then the real thing
 	$(MAKE) --no-print-directory check
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal tests/shim tests/api tests/integration tests/clients tests/faults
 
@@ -23,7 +23,7 @@ check: $(VENV)/dev.stamp ## format, lint, types, structure, unit tests: under a 
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/pytest -q -n $(WORKERS) tests/structure tests/unit
 
-bench: packages-test $(VENV)/dev.stamp ## our engine beside dockerd, in one run: a table of ratios
+bench: packages-test $(VENV)/dev.stamp compiled ## our engine beside dockerd, in one run: a table of ratios
 	$(BIN)/python -m tests.bench $(BENCH)
 
 openapi: $(VENV)/dev.stamp ## write openapi/openapi.yaml from the routes and schemas
@@ -46,6 +46,9 @@ uninstall: ## take back what `install` put there; data and configuration stay
 clean: ## everything that can be made again
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+compiled: | $(VENV)/bin/pip # a start compiles everything anew where PYTHONDONTWRITEBYTECODE is set: 0.2 s
+	$(BIN)/python -m compileall -q restd shim client
 
 packages-run:
 	contrib/packages.sh run

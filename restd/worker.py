@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import importlib
 import logging
 import os
@@ -65,6 +66,7 @@ class EngineWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
             sys.exit(FAILED_TO_START if self.age == 1 and not self.booted else FAILED)
 
     def _serve(self) -> bool:
+        gc.disable()  # while modules are made there is little to collect and much to look at; `settle` enables it
         if self.age > 1:
             forget_our_modules()
         with without_certificates():

@@ -14,7 +14,11 @@ def one_arena() -> None:
 
 
 def settle() -> None:
-    """Collect, take what lives now as permanent, and return free pages (malloc_trim(3)); a few milliseconds."""
+    """Collect, take what lives now as permanent, and return free pages (malloc_trim(3)); a few milliseconds.
+
+    From now on the collector works by itself, also if it was switched off while everything was made.
+    """
     gc.collect()
     gc.freeze()
+    gc.enable()
     ctypes.CDLL(None).malloc_trim(0)

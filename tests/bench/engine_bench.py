@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -182,6 +183,27 @@ def burst(engine: Engine, count: int = 40, clients: int = 8) -> dict[str, float]
     return {"starts, 8 at once": count / (started - begun), "removals, 8 at once": count / (ended - started)}
 
 
+def restore(engine: Engine, created: int = 200, running: int = 60, rounds: int = 3) -> dict[str, float]:
+    """From the exec of the daemon to its first answer, with so many containers there."""
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: engine.create(["true"]), range(created)))
+        made += pool.map(lambda _: engine.running(SLEEP), range(running))
+    times = []
+    try:
+        for _ in range(rounds):
+            engine.stop_daemon()
+            begun = time.perf_counter()
+            engine.spawn()
+            while not engine.answers():
+                assert time.perf_counter() - begun < 60, "no answer within 60 s"
+                time.sleep(0.002)
+            times.append(time.perf_counter() - begun)
+    finally:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(engine.remove, made))
+    return {"restore": statistics.median(times) * 1000}
+
+
 def own_processes(engine: Engine) -> list[int]:
     """The daemon's and its shims' processes: all in the engine's network namespace. Containers have their own."""
     namespace = os.stat(f"{NETNS}/{engine.name}").st_ino
@@ -229,5 +251,6 @@ FIGURES = (
     Figure("attach-log", {"attach, json-file": "MB/s"}, attach_with_log, rounds=3),
     Figure("logs", {"log lines written": "/s", "log lines read": "/s"}, logs, rounds=3),
     Figure("list", {"list of 200": "/s", "inspect": "/s", "ping": "/s"}, lists, rounds=1),
+    Figure("restore", {"restore": "ms"}, restore, rounds=1),
     Figure("burst", {"starts, 8 at once": "/s", "removals, 8 at once": "/s"}, burst, rounds=3),
 )
