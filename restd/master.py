@@ -23,7 +23,6 @@ from gunicorn.workers.base import Worker
 
 from restd import systemd
 from restd.daemon import Daemon
-from restd.lib.files import write_atomically
 from restd.preflight import give_to_group
 
 log = logging.getLogger(__name__)
@@ -82,8 +81,11 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
             give_to_group(path, self.app.config.group)
 
     def _write_pidfile(self) -> None:
-        if self.app.config.pidfile:
-            write_atomically(self.app.config.pidfile, b"%d\n" % os.getpid(), 0o644, durable=False)
+        path = self.app.config.pidfile
+        if path:  # not by `restd.lib.files`, which would bring asyncio into the master
+            with open(f"{path}.new", "w", encoding="ascii") as file:
+                file.write(f"{os.getpid()}\n")
+            os.rename(f"{path}.new", path)
 
     def halt(self, reason: str | None = None, exit_status: int = 0) -> None:
         """End. Sockets and pidfile stay if a new master has them."""
