@@ -182,6 +182,7 @@ def _containers() -> dict[str, Schema]:
         ),
         "Created": record({"Id": ID, "Warnings": listing(TEXT)}),
         "Change": record({"Path": TEXT, "Kind": {"type": "integer", "minimum": 0, "maximum": 2}}),
+        "Stats": _stats(),
         "Top": record({"Titles": listing(TEXT), "Processes": listing(listing(TEXT))}),
         "Wait": record({"StatusCode": WHOLE}, {"Error": record({"Message": TEXT})}),
         "Id": record({"Id": ID}),
@@ -199,6 +200,37 @@ def _containers() -> dict[str, Schema]:
             }
         ),
     }
+
+
+def _stats() -> Schema:
+    processor = record(
+        {
+            "cpu_usage": record(
+                _wholes("total_usage usage_in_kernelmode usage_in_usermode"), {"percpu_usage": listing(WHOLE)}
+            ),
+            "throttling_data": record(_wholes("periods throttled_periods throttled_time")),
+        },
+        _wholes("system_cpu_usage online_cpus"),
+    )
+    counts = nullable(listing(record({**_wholes("major minor value"), "op": TEXT})))
+    lists = """io_service_bytes_recursive io_serviced_recursive io_queue_recursive io_service_time_recursive
+        io_wait_time_recursive io_merged_recursive io_time_recursive sectors_recursive"""
+    return record(
+        {
+            "name": TEXT,
+            "id": ID,
+            "read": TIME,
+            "preread": TIME,
+            "pids_stats": record({}, _wholes("current limit")),
+            "blkio_stats": record(dict.fromkeys(lists.split(), counts)),
+            "num_procs": WHOLE,
+            "storage_stats": {"type": "object"},
+            "cpu_stats": processor,
+            "precpu_stats": processor,
+            "memory_stats": record({}, {**_wholes("usage limit max_usage failcnt"), "stats": mapping(WHOLE)}),
+        },
+        {"networks": mapping(mapping(WHOLE))},
+    )
 
 
 def _images() -> dict[str, Schema]:

@@ -37,6 +37,7 @@ from restd.container.restore import Restorer
 from restd.container.revive import Revivals
 from restd.container.sandboxes import Sandboxes
 from restd.container.start import Starter
+from restd.container.stats import sample, samples
 from restd.container.steps import ContainerSteps, StepLimits
 from restd.container.stop import stop
 from restd.container.top import Top, top
@@ -48,6 +49,7 @@ from restd.image.store import ImageStore
 from restd.image.tree import PathStat
 from restd.lib.host import Host
 from restd.lib.tasks import TaskGroup
+from restd.lib.usage import Usage
 from restd.logs.query import LogQuery
 from restd.model.connection import AttachOptions, Connection, Heads
 from restd.model.container import Container, CreateRequest, Endpoint, Exec, ExecConfig, HostConfig
@@ -312,6 +314,14 @@ class Containers:
     async def top(self, ref: str, ps_args: str) -> Top:
         """Its processes, as the host's `ps` shows them."""
         return await top(await self._settled(ref), ps_args, self._runtimes, self._announcer)
+
+    async def sample(self, ref: str) -> Usage | None:
+        """What it uses now; None if it doesn't run."""
+        return await sample(self._find(ref))
+
+    def samples(self, ref: str) -> AsyncIterator[tuple[str, Usage | None]]:
+        """Its name and the same, every second until it is removed."""
+        return samples(self._find(ref))
 
     async def logs(self, ref: str, query: LogQuery) -> LogStream:
         """Its log."""

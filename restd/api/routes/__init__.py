@@ -10,6 +10,7 @@ from restd.api.routes.files import FileRoutes
 from restd.api.routes.images import ImageRoutes
 from restd.api.routes.networks import NetworkRoutes
 from restd.api.routes.registries import RegistryRoutes
+from restd.api.routes.stats import StatsRoutes
 from restd.api.routes.streams import StreamRoutes
 from restd.api.routes.system import SystemRoutes
 from restd.api.routes.volumes import VolumeRoutes
@@ -22,6 +23,7 @@ def all_routes(engine: Engine) -> list[Route]:
         *SystemRoutes(engine).routes(),
         *ContainerRoutes(engine).routes(),
         *StreamRoutes(engine).routes(),
+        *StatsRoutes(engine).routes(),
         *ExecRoutes(engine).routes(),
         *FileRoutes(engine).routes(),
         *ImageRoutes(engine).routes(),
