@@ -21,6 +21,7 @@ from restd.lib.host import read_host
 from restd.lib.tasks import TaskGroup
 from restd.network.networks import Networks
 from restd.succession import Inherited, Succession, Successor
+from restd.volume.volumes import Volumes
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +42,9 @@ class Application:
         host = read_host()
         self._images = ImageStore(config.graph, self._events, registries=_registries(config))
         self._networks = Networks(config, self._events)
-        self._containers = Containers(config, host, self._events, self._images, self._networks)
-        self._engine = Engine(config, host, self._events, self._images, self._containers, self._networks)
+        self._volumes = Volumes(config.graph, self._events)
+        self._containers = Containers(config, host, self._events, self._images, self._networks, self._volumes)
+        self._engine = Engine(config, host, self._events, self._images, self._containers, self._networks, self._volumes)
         self._runner: DockerRunner | None = None
 
     async def start(self, sockets: Sequence[socket.socket], asked: Callable[[Successor], None]) -> None:
@@ -59,6 +61,7 @@ class Application:
         self._events.resume(self._journal.open(), self._journal.append)
         await self._images.open()
         await self._networks.open()
+        await self._volumes.open()
         await self._containers.open()
         await self._adopt(runner, inherited)
         await runner.listen(sockets)
@@ -104,6 +107,7 @@ class Application:
                 await self._runner.cut_off(CUT_OFF_SECONDS)
             await tasks.close()
         await self._containers.close()
+        await self._volumes.close()
         await self._networks.close()
         await self._images.close()
         self._journal.close()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from restd.image.store import ImageStore
     from restd.lib.host import Host
     from restd.network.networks import Networks
+    from restd.volume.volumes import Volumes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +25,4 @@ class Engine:
     images: ImageStore
     containers: Containers
     networks: Networks
+    volumes: Volumes

@@ -32,7 +32,7 @@ _WORDS = frozenset("true false null yes no on off y n".split())
 
 def document() -> dict[str, Any]:
     """The description, OpenAPI 3.1."""
-    engine = Engine(*[cast(Any, None)] * 6)  # routes are only described, never called
+    engine = Engine(*[cast(Any, None)] * 7)  # routes are only described, never called
     paths: dict[str, dict[str, Any]] = {}
     for route in all_routes(engine):
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)

@@ -105,7 +105,9 @@ def _containers() -> dict[str, Schema]:
         },
         {"GwPriority": WHOLE, "DNSNames": nullable(listing(TEXT))},
     )
-    mount = record({**_texts("Type Source Destination Mode Propagation"), "RW": FLAG})
+    mount = record(
+        {**_texts("Type Source Destination Mode Propagation"), "RW": FLAG}, {"Name": TEXT, "Driver": {"const": "local"}}
+    )
     sizes = _wholes("SizeRw SizeRootFs")
     leftover = record({**_texts("What Error"), "Since": TIME, "NextAttempt": TIME, "Attempts": WHOLE})
     state = record(
@@ -355,7 +357,19 @@ def _system() -> dict[str, Schema]:
         "AddressPool": model_schema(Pool),
         "CreatedNetwork": record({"Id": ID, "Warning": TEXT}),
         "NetworksPruned": record({"NetworksDeleted": listing(TEXT)}),
-        "Volumes": record({"Volumes": listing({"type": "object"}), "Warnings": nullable(listing(TEXT))}),
+        "Volumes": record({"Volumes": listing(ref("Volume")), "Warnings": nullable(listing(TEXT))}),
+        "Volume": record(
+            {
+                "CreatedAt": TIME,
+                **_texts("Name Mountpoint"),
+                "Driver": {"const": "local"},
+                "Scope": {"const": "local"},
+                "Labels": nullable(mapping(TEXT)),
+                "Options": nullable(mapping(TEXT)),
+            },
+            {"UsageData": record(_wholes("Size RefCount"))},
+        ),
+        "VolumesPruned": record({"VolumesDeleted": listing(TEXT), "SpaceReclaimed": WHOLE}),
     }
 
 

@@ -1,4 +1,4 @@
-"""Whether the binds and mounts of a container can be made. Texts are Docker's.
+"""Whether the binds, volumes and mounts of a container can be made. Texts are Docker's.
 
 A bind source of `Binds` that doesn't exist is made at start; one of `Mounts` must exist, unless it asks to be made.
 """
@@ -7,26 +7,38 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections.abc import Iterable
 
 from restd.errors import InvalidParameter, NotImplementedYet, SystemFailure
-from restd.model.container import HostConfig, Mount
-from restd.oci import mounts
+from restd.model.container import HostConfig, Mount, VolumeOptions
+from restd.model.volume import MountPoint
+from restd.oci.mount_points import parse_volumes_from, wanted
+from restd.volume.options import check_driver, check_name, check_options, check_subpath
 
 _PROPAGATIONS = ("", "private", "rprivate", "shared", "rshared", "slave", "rslave")
+_TYPES = ("bind", "tmpfs", "volume")
 
 
 def check_mounts(host_config: HostConfig) -> None:
     """InvalidParameter for the first mount that can't be made, and for two on one point."""
     for mount in host_config.mounts or ():
         _check(mount)
-    mounts.wanted(host_config)
+    for text in host_config.volumes_from or ():
+        parse_volumes_from(text)
+    for one in wanted(host_config):
+        if one.point.type == "volume":
+            check_driver(one.point.name, one.driver)
+            if one.point.name:
+                check_name(one.point.name)
+            if one.volume.driver_config is not None:
+                check_options(one.point.name, one.volume.driver_config.options or {})
 
 
 def _check(mount: Mount) -> None:
     def wrong(reason: str) -> InvalidParameter:
         return InvalidParameter(f'invalid mount config for type "{mount.type}": {reason}')
 
-    if mount.type not in ("bind", "tmpfs"):
+    if mount.type not in _TYPES:
         raise wrong("mount type unknown")
     if not mount.target:
         raise wrong("field Target must not be empty")
@@ -44,7 +56,7 @@ def _check(mount: Mount) -> None:
     ):
         if value is not None and owner != mount.type:
             raise wrong(f"field {field} must not be specified")
-    reason = _bind_problem(mount) if mount.type == "bind" else _tmpfs_problem(mount)
+    reason = _PROBLEMS[mount.type](mount)
     if reason:
         raise wrong(reason)
 
@@ -76,23 +88,38 @@ def _tmpfs_problem(mount: Mount) -> str:
     return ""
 
 
-def make_sources(host_config: HostConfig) -> None:
+def _volume_problem(mount: Mount) -> str:
+    options = mount.volume_options or VolumeOptions()
+    if not mount.source:
+        if mount.read_only:
+            return "must not set ReadOnly mode when using anonymous volumes"
+        if options.subpath:
+            return "must not set Subpath when using anonymous volumes"
+    return check_subpath(options.subpath)
+
+
+_PROBLEMS = {"bind": _bind_problem, "tmpfs": _tmpfs_problem, "volume": _volume_problem}
+
+
+def make_sources(points: Iterable[MountPoint]) -> None:
     """Make the missing sources of binds that are to be made: folders of root, mode 755, as Docker does.
 
-    A source of `Mounts` that vanished since the create is InvalidParameter again.
+    Another that vanished since the create is InvalidParameter again.
     """
-    sources = [mounts.parse_bind(text).source for text in host_config.binds or ()]
-    for mount in host_config.mounts or ():
-        if mount.type == "bind" and mount.bind_options is not None and mount.bind_options.create_mountpoint:
-            sources.append(mount.source)
-        elif mount.type == "bind":
-            _check(mount)
-    for source in sources:
+    for point in points:
+        if point.type != "bind":
+            continue
+        if not point.make_source:
+            if not os.path.exists(point.source):
+                raise InvalidParameter(
+                    f'invalid mount config for type "bind": bind source path does not exist: {point.source}'
+                )
+            continue
         try:
-            os.makedirs(source, 0o755)
+            os.makedirs(point.source, 0o755)
         except FileExistsError:
             continue
         except OSError as error:
             raise SystemFailure(
-                f"error while creating mount source path '{source}': mkdir: {error.strerror}"
+                f"error while creating mount source path '{point.source}': mkdir: {error.strerror}"
             ) from error

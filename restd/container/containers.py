@@ -6,7 +6,7 @@ References (`ref`) are names, ids or id prefixes as the client gave them. Every 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from restd.config import Config
@@ -42,6 +42,7 @@ from restd.container.steps import ContainerSteps, StepLimits
 from restd.container.stop import stop
 from restd.container.top import Top, top
 from restd.container.trees import Trees
+from restd.container.volume_mounts import VolumeMounts
 from restd.container.wait import WaitResult, wait
 from restd.errors import InvalidParameter, NotFound
 from restd.events import Events
@@ -58,6 +59,7 @@ from restd.network.networks import Networks
 from restd.runtime.dispatch import Runtimes
 from restd.runtime.keeper import Keeper
 from restd.runtime.nursery import Nursery
+from restd.volume.volumes import Volumes
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +72,9 @@ __all__ = ["Containers", "Counts", "Created", "Leftover", "ListQuery"]
 class Containers:
     """Build it, `prepare()`, then `open()` before anything else; `close()` lets go while the containers run on."""
 
-    def __init__(self, config: Config, host: Host, events: Events, images: ImageStore, networks: Networks) -> None:
+    def __init__(
+        self, config: Config, host: Host, events: Events, images: ImageStore, networks: Networks, volumes: Volumes
+    ) -> None:
         self._images = images
         self._config = config
         self._networks = networks
@@ -82,11 +86,12 @@ class Containers:
         self._records = records = Records(config)
         self._announcer = announcer = Announcer(events)
         self._held = held = HeldClients(Keeper(config.state, self._nursery, tasks), config.attach_limit)
-        self._trees = Trees(images)
+        self._volume_mounts = volume_mounts = VolumeMounts(config, registry, volumes, images)
+        self._trees = Trees(images, volume_mounts)
         self._execs = Execs(config, host, registry, images, runtimes, announcer, tasks)
         self._monitors = monitors = Monitors(records, announcer, Prober(self._execs, max(2, host.cpus)), tasks)
         self._collector = collector = Collector(tasks)
-        self._remover = remover = Remover(registry, records, images, announcer, held, collector, chores)
+        self._remover = remover = Remover(registry, records, images, announcer, held, volume_mounts, collector, chores)
         self._sandboxes = sandboxes = Sandboxes(config, registry, networks, collector, chores)
         self._exits = exits = Exits(
             records,
@@ -101,8 +106,9 @@ class Containers:
             held,
             sandboxes,
             monitors,
+            volume_mounts,
         )
-        self._creator = Creator(config, host, registry, records, images, runtimes, announcer, networks)
+        self._creator = Creator(config, host, registry, records, images, runtimes, announcer, networks, volume_mounts)
         self._starter = Starter(
             config,
             host,
@@ -115,6 +121,7 @@ class Containers:
             remover,
             held,
             sandboxes,
+            volume_mounts,
             tasks,
             monitors,
         )
@@ -132,6 +139,7 @@ class Containers:
             self._revivals.schedule,
             sandboxes,
             monitors,
+            volume_mounts,
         )
 
     def _revive(self, entry: Entry) -> None:
@@ -222,6 +230,14 @@ class Containers:
         """What could not be cleaned up so far: of one container, or all there is."""
         return self._collector.of(container_id) if container_id else self._collector.leftovers
 
+    def volume_users(self, name: str) -> Sequence[str]:
+        """The ids of the containers that have a volume."""
+        return self._volume_mounts.users(name)
+
+    def volume_references(self) -> Mapping[str, Sequence[str]]:
+        """The same of all volumes at once, by name."""
+        return self._volume_mounts.references()
+
     def image_uses(self) -> Sequence[ImageUse]:
         """Which images the containers need."""
         return [
@@ -297,15 +313,15 @@ class Containers:
             self._exits.notice(entry)
         await self._sandboxes.settled(network_id)
 
-    async def remove(self, ref: str, *, force: bool, volumes: bool, link: bool) -> None:  # noqa: ARG002 - no volumes yet
-        """Remove it. With `force` also a running one. `volumes`: anonymous ones too; there are none yet."""
+    async def remove(self, ref: str, *, force: bool, volumes: bool, link: bool) -> None:
+        """Remove it. With `force` also a running one. `volumes`: its anonymous ones too."""
         entry = await self._settled(ref)
         self._remover.check(entry, ref, force=force, link=link)
         if entry.container.state.running:
             await kill_at_once(entry, self._runtimes, self._exits, self._announcer)
             if entry.container.host_config.auto_remove and await self._remover.finished(entry):
                 return
-        await self._remover.finish(entry)
+        await self._remover.finish(entry, volumes=volumes)
 
     async def resize(self, ref: str, height: int, width: int) -> None:
         """Set the size of its terminal."""

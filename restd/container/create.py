@@ -1,4 +1,4 @@
-"""Create: from a validated request to a container on disk. Nothing runs and nothing is mounted yet."""
+"""Create: from a validated request to a container on disk, with its volumes. Nothing runs yet."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from restd.container.places import asked_endpoints
 from restd.container.records import Records
 from restd.container.refused import check_honoured
 from restd.container.registry import Entry, Registry
+from restd.container.volume_mounts import VolumeMounts
 from restd.errors import Conflict, InvalidParameter, NotFound, SystemFailure
 from restd.image.store import ImageStore
 from restd.lib.host import Host
@@ -54,6 +55,7 @@ class Creator:
         runtimes: Runtimes,
         announcer: Announcer,
         networks: Networks,
+        volumes: VolumeMounts,
     ) -> None:
         self._config = config
         self._host = host
@@ -63,6 +65,7 @@ class Creator:
         self._runtimes = runtimes
         self._announce = announcer
         self._networks = networks
+        self._volumes = volumes
 
     async def create(self, request: CreateRequest) -> Created:
         """Make the container; on return it survives a power cut.
@@ -81,14 +84,15 @@ class Creator:
         container = self._draft(request, image)
         check_container(container.config, container.host_config, self._host)
         check_networks(container, self._networks.check, self._registry)
-        warnings += _warnings(request, container.config, image, self._host)
+        warnings += _warnings(request, container.config, self._host)
         with self._named(container, request.name.removeprefix("/")) as named:
-            await self._write(named)
-            entry = Entry(named)
-            entry.exited.set()
-            self._registry.add(entry)
-        self._announce(named, "create")
-        return Created(named.id, tuple(warnings))
+            async with self._volumes.of_new(named) as made:
+                await self._write(made)
+                entry = Entry(made)
+                entry.exited.set()
+                self._registry.add(entry)
+        self._announce(made, "create")
+        return Created(made.id, tuple(warnings))
 
     def _draft(self, request: CreateRequest, image: Image) -> Container:
         """The container as it will be, but for its name."""
@@ -146,6 +150,7 @@ class Creator:
         try:
             self._images.overlay.create_container_layer(container.id, container.image)
             try:
+                await self._volumes.fill(container)
                 # In a thread: a slow disk must not hold up everybody else.
                 await asyncio.to_thread(self._records.create, container)
             except BaseException:
@@ -186,16 +191,8 @@ def check_platform(request: CreateRequest, image: Image, host: Host) -> Iterator
         )
 
 
-def _warnings(request: CreateRequest, config: Config, image: Image, host: Host) -> Iterator[str]:
+def _warnings(request: CreateRequest, config: Config, host: Host) -> Iterator[str]:
     """What the user should know although the container is made."""
-    mounted = {bind.split(":")[1] for bind in request.host_config.binds or () if ":" in bind}
-    mounted |= {mount.target for mount in request.host_config.mounts or ()} | set(request.host_config.tmpfs or {})
-    volumes = [path for path in image.config.volumes if path not in mounted]
-    if volumes:
-        yield (
-            f"The image declares volumes ({', '.join(volumes)}), which are not supported yet: data there stays in the "
-            "container's own layer and goes with it"
-        )
     yield from health_warnings(config)
     asked = request.host_config
     yield from network_warnings(asked)

@@ -23,6 +23,7 @@ from restd.container.monitor import Monitors
 from restd.container.records import Records
 from restd.container.registry import Entry
 from restd.container.sandboxes import Sandboxes
+from restd.container.volume_mounts import VolumeMounts
 from restd.errors import Unavailable
 from restd.image.store import ImageStore
 from restd.lib.tasks import TaskGroup
@@ -62,6 +63,7 @@ class Exits:
         held: HeldClients,
         sandboxes: Sandboxes,
         monitors: Monitors,
+        volumes: VolumeMounts,
     ) -> None:
         self._records = records
         self._images = images
@@ -75,6 +77,7 @@ class Exits:
         self._held = held
         self._sandboxes = sandboxes
         self._monitors = monitors
+        self._volumes = volumes
 
     def watch(self, entry: Entry, link: ShimLink) -> None:
         """Listen to a container's shim until one of them is gone."""
@@ -224,11 +227,12 @@ class Exits:
         await self._collector.attempt(f"the runtime's state of container {container.id}", job, container.id)
 
     async def unmount(self, container: Container) -> None:
-        """The root file system and shared memory; goes on in the background if it can't be done now."""
+        """The root file system, shared memory, volumes; goes on in the background if it can't be done now."""
 
         async def job() -> None:
             await self._images.overlay.unmount(container.id)
             shared_memory.unmount(container)
+            await self._volumes.release(container)
 
         await self._collector.attempt(f"mounts of container {container.id}", job, container.id)
 

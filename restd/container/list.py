@@ -16,7 +16,6 @@ from restd.errors import InvalidParameter, NotFound
 from restd.filters import Filters
 from restd.lib.patterns import any_of
 from restd.model.container import Container, Status
-from restd.oci import mounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +154,8 @@ def _health(values: tuple[str, ...]) -> Test:
 
 def _volumes(values: tuple[str, ...]) -> Test:
     def test(container: Container) -> bool:
-        present: set[str] = set()
-        for entry in mounts.wanted(container.host_config):
-            present.add(entry.target)
-            if isinstance(entry, mounts.Bind):
-                present.add(entry.source)
+        present = {point.target for point in container.mounts}
+        present |= {point.name or point.source for point in container.mounts}
         return any(value in present for value in values)
 
     return test

@@ -28,6 +28,8 @@ from restd.lib.ids import is_id
 from restd.model.container import Config, Container, Endpoint, HostConfig, State
 from restd.model.docker_json import from_docker, to_docker
 from restd.model.health import Health
+from restd.model.volume import MountPoint
+from restd.oci.mount_points import wanted
 
 VERSION = 1
 CONFIG_FILE = "config.v2.json"
@@ -102,6 +104,7 @@ class Records:
             "Platform": container.platform,
             "Config": to_docker(container.config),
             "Endpoints": to_docker(container.endpoints),
+            "MountPoints": to_docker(container.mounts),
         }
         write_json(f"{container.directory}/{CONFIG_FILE}", document)
 
@@ -143,6 +146,7 @@ class Records:
             state = replace(state, health=_health(self.run_directory(found.runtime, found.id)) or state.health)
         try:
             _check_version(config, CONFIG_FILE)
+            asked = from_docker(HostConfig, host_config)
             return Container(
                 id=found.id,
                 name=config["Name"],
@@ -151,11 +155,12 @@ class Records:
                 path=config["Path"],
                 args=tuple(config["Args"]),
                 config=from_docker(Config, config["Config"]),
-                host_config=from_docker(HostConfig, host_config),
+                host_config=asked,
                 runtime=found.runtime,
                 directory=found.directory,
                 run_directory=self.run_directory(found.runtime, found.id),
                 endpoints={key: from_docker(Endpoint, value) for key, value in config["Endpoints"].items()},
+                mounts=_mounts(config.get("MountPoints"), asked),
                 state=state,
                 restart_count=rest.get("RestartCount", 0),
                 platform=config["Platform"],
@@ -222,6 +227,13 @@ def _write_synced(path: str, value: Any) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _mounts(points: list[dict[str, Any]] | None, asked: HostConfig) -> tuple[MountPoint, ...]:
+    """A container from before there were volumes has what its binds and mounts say."""
+    if points is None:
+        return tuple(one.point for one in wanted(asked))
+    return tuple(from_docker(MountPoint, point) for point in points)
 
 
 def _check_version(document: Any, name: str) -> None:

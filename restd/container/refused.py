@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from restd.errors import NotImplementedYet
-from restd.model.container import Config, CreateRequest, HostConfig
+from restd.model.container import CreateRequest, HostConfig
 
 Harmless = Callable[[Any], bool]
 
@@ -24,8 +24,6 @@ def _among(*values: Any) -> Harmless:
 
 
 _HOST_CONFIG: tuple[tuple[str, str, Harmless], ...] = (
-    ("volume_driver", "VolumeDriver", _among("local")),
-    ("volumes_from", "VolumesFrom", _empty),
     ("annotations", "Annotations", _empty),
     ("cgroup", "Cgroup", _empty),
     ("storage_opt", "StorageOpt", _empty),
@@ -64,7 +62,6 @@ def check_honoured(request: CreateRequest, cgroup_version: int) -> None:
 
 def _asked(request: CreateRequest, cgroup_version: int) -> Iterator[tuple[str, str | None]]:
     """Every field that asks for too much, with the part of its value that tells which."""
-    yield from _config(request.config, request.host_config)
     host_config = request.host_config
     for attribute, name, harmless in _HOST_CONFIG:
         if not harmless(getattr(host_config, attribute)):
@@ -77,20 +74,7 @@ def _asked(request: CreateRequest, cgroup_version: int) -> Iterator[tuple[str, s
     yield from _storage(host_config)
 
 
-def _config(config: Config, host_config: HostConfig) -> Iterator[tuple[str, str | None]]:
-    targets = {bind.split(":")[1] for bind in host_config.binds or () if bind.count(":")}
-    targets |= {mount.target for mount in host_config.mounts or ()} | set(host_config.tmpfs or {})
-    for path in config.volumes or {}:
-        if path not in targets:
-            yield "Volumes", path
-
-
 def _storage(host_config: HostConfig) -> Iterator[tuple[str, str | None]]:
-    for bind in host_config.binds or ():
-        if not bind.startswith(("/", ":")) and ":" in bind:
-            yield "HostConfig.Binds with a named volume", bind
-        elif ":" not in bind:
-            yield "HostConfig.Binds with an anonymous volume", bind
     for mount in host_config.mounts or ():
-        if mount.type in ("volume", "image", "npipe", "cluster"):
+        if mount.type in ("image", "npipe", "cluster"):
             yield f"HostConfig.Mounts of type {mount.type}", mount.target

@@ -19,6 +19,7 @@ from restd.container.gc import Collector
 from restd.container.held import HeldClients
 from restd.container.records import Records
 from restd.container.registry import Entry, Registry
+from restd.container.volume_mounts import VolumeMounts
 from restd.errors import Conflict, EngineError, InvalidParameter, NotFound, SystemFailure
 from restd.image.store import ImageStore
 from restd.lib.tasks import TaskGroup
@@ -36,6 +37,7 @@ class Remover:
         images: ImageStore,
         announcer: Announcer,
         held: HeldClients,
+        volumes: VolumeMounts,
         collector: Collector,
         chores: TaskGroup,
     ) -> None:
@@ -44,6 +46,7 @@ class Remover:
         self._images = images
         self._announce = announcer
         self._held = held
+        self._volumes = volumes
         self._collector = collector
         self._chores = chores
         self._emptying = False
@@ -55,8 +58,10 @@ class Remover:
             raise InvalidParameter(f"Could not get parent for {reference}: links between containers are not supported")
         state.check_remove(entry.container, reference, force=force)
 
-    async def finish(self, entry: Entry) -> None:
-        """Remove an ended container. On return its name is free. Does nothing if it is gone already.
+    async def finish(self, entry: Entry, *, volumes: bool = False) -> None:
+        """Remove an ended container, with its anonymous volumes if `volumes`. On return its name is free.
+
+        Does nothing if it is gone already.
 
         Conflict if another removal is on its way, or if it runs. If it can't be done the container is dead: only
         another removal helps.
@@ -72,23 +77,28 @@ class Remover:
         with contextlib.suppress(OSError):  # a full disk must not keep anybody from making room
             self._records.save_state(entry.container)  # a daemon that comes later finishes what this one begins
         try:
-            await self._remove(entry)
+            await self._remove(entry, volumes=volumes)
         except (EngineError, OSError) as error:
             entry.container = replace(entry.container, state=state.dead(entry.container.state, str(error)))
             with contextlib.suppress(OSError):
                 self._records.save_state(entry.container)
             raise SystemFailure(f'cannot remove container "{container.name}": {error}') from error
 
-    async def _remove(self, entry: Entry) -> None:
+    async def _remove(self, entry: Entry, *, volumes: bool) -> None:
         container = entry.container
         if entry.unmounting is not None:
             await asyncio.wait([entry.unmounting], timeout=UNMOUNT_SECONDS)
         await self._images.overlay.remove(container.id)
+        if volumes:
+            await self._volumes.doom(container)
         discarded = self._records.discard(container.directory)
         async with entry.lock:
             self._registry.discard(entry)
             entry.removed.set()
             self._held.release(entry, container.state.exit_code)
+        if volumes:
+            job = partial(self._volumes.remove_with, container)
+            await self._collector.attempt(f"anonymous volumes of container {container.id}", job)
         self._announce(container, "destroy")
         if entry.link is not None:
             entry.link.close()
@@ -118,7 +128,7 @@ class Remover:
     async def after_exit(self, entry: Entry) -> None:
         """The removal of an AutoRemove container at its end; somebody else may be at it already."""
         with contextlib.suppress(Conflict, NotFound):
-            await self.finish(entry)
+            await self.finish(entry, volumes=True)
 
 
 def _undeleted(paths: list[str]) -> list[str]:

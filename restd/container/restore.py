@@ -25,6 +25,7 @@ from restd.container.registry import Entry, Registry
 from restd.container.remove import Remover
 from restd.container.sandboxes import Sandboxes
 from restd.container.unfinished_start import UnfinishedStarts
+from restd.container.volume_mounts import VolumeMounts
 from restd.errors import Conflict, EngineError
 from restd.image.store import ImageStore
 from restd.lib.cgroups import is_frozen
@@ -59,6 +60,7 @@ class Restorer:
         revive: Callable[[Entry], None],
         sandboxes: Sandboxes,
         monitors: Monitors,
+        volumes: VolumeMounts,
     ) -> None:
         self._config = config
         self._registry = registry
@@ -73,6 +75,7 @@ class Restorer:
         self._sandboxes = sandboxes
         self._monitors = monitors
         self._unfinished = UnfinishedStarts(records, runtimes)
+        self._volumes = volumes
 
     async def restore(self) -> None:
         """Read and compare everything; long clean-ups go on in the background after the return."""
@@ -80,6 +83,7 @@ class Restorer:
         self._sandboxes.open()
         found = list(self._records.found())
         await asyncio.gather(*(self._guarded(item) for item in found))
+        await self._volumes.restored({item.id for item in found if os.path.isdir(item.directory)})
         await self._sandboxes.restored([entry.container for entry in self._registry if entry.container.state.alive])
         # Looked for before the first request can make anything new, taken away in the background.
         known = {item.id for item in found}

@@ -30,6 +30,7 @@ from restd.container.registry import Entry, Registry
 from restd.container.remove import Remover
 from restd.container.sandboxes import Sandboxes
 from restd.container.start_failures import Failure, failure_of
+from restd.container.volume_mounts import VolumeMounts
 from restd.errors import EngineError, InvalidParameter, SystemFailure, Unavailable
 from restd.image.store import ImageStore
 from restd.lib.host import Host
@@ -62,6 +63,7 @@ class Starter:
         remover: Remover,
         held: HeldClients,
         sandboxes: Sandboxes,
+        volumes: VolumeMounts,
         tasks: TaskGroup,
         monitors: Monitors,
     ) -> None:
@@ -76,6 +78,7 @@ class Starter:
         self._remover = remover
         self._held = held
         self._sandboxes = sandboxes
+        self._volumes = volumes
         self._tasks = tasks
         self._monitors = monitors
 
@@ -197,7 +200,8 @@ class Starter:
         files = write_network_files(container, self._config, joined["network"], gateway, servers)
         if container.log_path:
             os.close(os.open(container.log_path, _LOG_FLAGS, 0o640))
-        make_sources(container.host_config)
+        points = await self._volumes.take(container)
+        make_sources(points)
         _check_working_dir(rootfs, container.config.working_dir)
         donor = joined["ipc"]
         inputs = SpecInputs(
@@ -210,6 +214,7 @@ class Starter:
             namespaces=_namespace_paths(joined, container),
             shm=_shared_memory_of(donor) if donor is not None else shared_memory.mount(container),
             init=self._init(container),
+            points=points,
         )
         network = joined["network"]
         if network is not None:

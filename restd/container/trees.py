@@ -11,29 +11,30 @@ from collections.abc import AsyncIterator
 
 from restd.container.exited import cleaned
 from restd.container.registry import Entry
+from restd.container.volume_mounts import VolumeMounts
 from restd.errors import Conflict, InvalidParameter
 from restd.image.store import ImageStore
 from restd.image.tree import Tree
 from restd.model.container import Container, Status
-from restd.oci.mounts import Bind, wanted
+from restd.oci.mount_points import tmpfs_point
 
 
 class Trees:
     """Gives out containers' trees."""
 
-    def __init__(self, images: ImageStore) -> None:
+    def __init__(self, images: ImageStore, volumes: VolumeMounts) -> None:
         self._images = images
+        self._volumes = volumes
 
     @contextlib.asynccontextmanager
     async def whole(self, entry: Entry) -> AsyncIterator[Tree]:
         """With volumes and binds: what `docker cp` sees."""
         container = entry.container
-        if container.state.running:
+        if container.state.alive:
             yield Tree(f"/proc/{container.state.pid}/root")
             return
-        async with self.root(entry) as tree:
-            binds = [mount for mount in wanted(container.host_config) if isinstance(mount, Bind)]
-            yield Tree(tree.root, tuple((bind.source, bind.target) for bind in binds))
+        async with self.root(entry) as tree, self._volumes.borrowed(container) as pairs:
+            yield Tree(tree.root, tuple(pairs))
 
     @contextlib.asynccontextmanager
     async def root(self, entry: Entry) -> AsyncIterator[Tree]:
@@ -49,17 +50,17 @@ class Trees:
         finally:
             if overlay.let_go(container.id):
                 async with entry.lock:
-                    if not entry.container.state.running and overlay.has(container.id):
+                    if not entry.container.state.alive and overlay.has(container.id):
                         await overlay.unmount(container.id)
 
 
 def check_writable(container: Container, path: str) -> None:
     """InvalidParameter, in Docker's words, if `path` is on something that is mounted read-only."""
     place, read_only = "/", container.host_config.readonly_rootfs
-    for mount in wanted(container.host_config):
-        if (path + "/").startswith(mount.target + "/") and len(mount.target) > len(place):
-            place = mount.target
-            read_only = isinstance(mount, Bind) and mount.read_only
+    tmpfs = (tmpfs_point(target, options) for target, options in (container.host_config.tmpfs or {}).items())
+    for point in (*container.mounts, *tmpfs):
+        if (path + "/").startswith(point.target + "/") and len(point.target) > len(place):
+            place, read_only = point.target, point.read_only
     if read_only:
         what = "container rootfs" if place == "/" else "mounted volume"
         raise InvalidParameter(f"{what} is marked read-only")

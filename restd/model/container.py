@@ -14,6 +14,7 @@ from typing import Any
 from restd.model.docker_json import named, optional
 from restd.model.health import Health, Healthcheck
 from restd.model.sandbox import Sandbox
+from restd.model.volume import MountPoint
 
 Strings = tuple[str, ...]
 
@@ -341,6 +342,7 @@ class Container:
     directory: str
     run_directory: str
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    mounts: tuple[MountPoint, ...] = ()
     state: State = State()
     sandbox: Sandbox = Sandbox()
     restart_count: int = 0

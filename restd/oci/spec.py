@@ -6,12 +6,14 @@ whether they are folders, and the host's mounts when a bind wants shared propaga
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from restd.lib.host import Host
 from restd.lib.mounts import list_mounts
-from restd.model.container import Container, HostConfig
+from restd.model.container import Container
+from restd.model.volume import MountPoint
 from restd.oci import capabilities, devices, mounts, namespaces, process, resources, seccomp, security, users
 from restd.oci.process import exec_process as exec_process
 
@@ -42,6 +44,7 @@ class SpecInputs:
     file (`/etc/hostname`, `/etc/hosts`, `/etc/resolv.conf`). `namespaces`: `pid`, `ipc`, `network` -> the file of the
     namespace to join, for the modes `container:ID`. `shm`: a folder for /dev/shm (of `ipc: shareable`, or of the
     container whose IPC is joined), empty for a fresh tmpfs. `init`: the init program to put in front, empty for none.
+    `points`: what the user asked to be mounted, with the sources where they are now.
     """
 
     rootfs: str
@@ -53,6 +56,7 @@ class SpecInputs:
     namespaces: dict[str, str] = field(default_factory=dict)
     shm: str = ""
     init: str = ""
+    points: tuple[MountPoint, ...] = ()
 
 
 def build_spec(container: Container, inputs: SpecInputs) -> dict[str, Any]:
@@ -69,11 +73,12 @@ def build_spec(container: Container, inputs: SpecInputs) -> dict[str, Any]:
     identity = users.resolve(config.user, host_config.group_add or (), inputs.passwd, inputs.group)
     mounted = mounts.build(
         host_config,
+        inputs.points,
         files=inputs.files,
         shm=inputs.shm,
         init=inputs.init,
         kernel=host.kernel_version,
-        source_propagation=_host_mounts(host_config),
+        source_propagation=_host_mounts(inputs.points),
     )
     first = process.process(container, identity, granted, host, init=bool(inputs.init))
     first["noNewPrivileges"] = options.no_new_privileges
@@ -121,13 +126,9 @@ def _seccomp(options: security.SecurityOptions, granted: tuple[str, ...], host: 
     return seccomp.resolve(options.profile, granted, host.architecture, host.kernel_version, absent)
 
 
-def _host_mounts(host_config: HostConfig) -> list[tuple[str, bool, bool]]:
+def _host_mounts(points: Iterable[MountPoint]) -> list[tuple[str, bool, bool]]:
     """Mount points of the host with their propagation; only read when a bind may need them."""
-    asked = any(
-        isinstance(entry, mounts.Bind) and entry.propagation.removeprefix("r") in ("shared", "slave")
-        for entry in mounts.wanted(host_config)
-    )
-    if not asked:
+    if not any(mounts.needs_propagation(point) for point in points):
         return []
     return [
         (

@@ -30,5 +30,5 @@ def all_routes(engine: Engine) -> list[Route]:
         *RegistryRoutes(engine).routes(),
         *BuildRoutes(engine).routes(),
         *NetworkRoutes(engine).routes(),
-        *VolumeRoutes().routes(),
+        *VolumeRoutes(engine).routes(),
     ]

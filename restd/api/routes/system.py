@@ -96,6 +96,7 @@ class SystemRoutes:
         problems = [
             *engine.images.problems,
             *engine.networks.problems,
+            *engine.volumes.problems,
             *(f"cannot clean up {left.what} yet: {left.error}" for left in engine.containers.leftovers()),
         ]
         host = replace(engine.host, ipv4_forwarding=forwards_ipv4())

@@ -18,6 +18,7 @@ from restd.model.container import (
     CreateRequest,
     Endpoint,
     HostConfig,
+    Mount,
     PortBinding,
     RestartPolicy,
     ThrottleDevice,
@@ -125,6 +126,13 @@ def _request(
     )
 
 
+def _without_subpaths(mounts: tuple[Mount, ...] | None) -> tuple[Mount, ...] | None:
+    return mounts and tuple(
+        replace(mount, volume_options=replace(mount.volume_options, subpath="")) if mount.volume_options else mount
+        for mount in mounts
+    )
+
+
 def read_create(body: dict[str, Any], name: str, platform: str, version: Version) -> CreateRequest:
     """The request for a new container, with what older API versions understood differently."""
     if not body:
@@ -137,6 +145,8 @@ def read_create(body: dict[str, Any], name: str, platform: str, version: Version
         host = replace(host, console_size=(0, 0))
     if version < (1, 43):
         host = replace(host, annotations=None)
+    if version < (1, 45):
+        host = replace(host, mounts=_without_subpaths(host.mounts))
     config, probe = request.config, request.config.healthcheck
     if version < (1, 44) and probe is not None:
         config = replace(config, healthcheck=replace(probe, start_interval=0))

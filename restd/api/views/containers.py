@@ -10,12 +10,11 @@ from restd.api.views.sandboxes import container_networks, port_rows, settings_vi
 from restd.container.containers import Leftover
 from restd.lib.times import to_rfc3339
 from restd.model.container import Container, State, Status
-from restd.model.container import Mount as MountRequest
 from restd.model.docker_json import to_docker
 from restd.model.health import Health
+from restd.model.volume import LOCAL, MountPoint
 
 DEFAULT_PROPAGATION = "rprivate"
-_PROPAGATIONS = frozenset({"private", "rprivate", "shared", "rshared", "slave", "rslave"})
 
 
 def inspect_view(
@@ -122,39 +121,20 @@ def health_view(health: Health) -> dict[str, Any]:
 
 
 def mount_views(container: Container) -> list[dict[str, Any]]:
-    """`Mounts`: binds, and what `HostConfig.Mounts` asked for. `HostConfig.Tmpfs` shows there alone, as in Docker."""
-    views = [_bind_view(text) for text in container.host_config.binds or ()]
-    views += [_mount_view(mount) for mount in container.host_config.mounts or ()]
-    return sorted(views, key=lambda view: str(view["Destination"]))
+    """`Mounts`: binds, volumes, and a tmpfs of `Mounts`. `HostConfig.Tmpfs` shows there alone, as in Docker."""
+    return sorted((_mount_view(point) for point in container.mounts), key=lambda view: str(view["Destination"]))
 
 
-def _bind_view(text: str) -> dict[str, Any]:
-    source, _, rest = text.partition(":")
-    target, _, mode = rest.partition(":")
-    options = mode.split(",")
-    propagation = next((option for option in options if option in _PROPAGATIONS), DEFAULT_PROPAGATION)
+def _mount_view(point: MountPoint) -> dict[str, Any]:
+    volume = {"Name": point.name, "Driver": LOCAL} if point.type == "volume" else {}
     return {
-        "Type": "bind",
-        "Source": source,
-        "Destination": target,
-        "Mode": mode,
-        "RW": "ro" not in options,
-        "Propagation": propagation,
-    }
-
-
-def _mount_view(mount: MountRequest) -> dict[str, Any]:
-    propagation = ""
-    if mount.type == "bind":
-        given = mount.bind_options.propagation if mount.bind_options else ""
-        propagation = given or DEFAULT_PROPAGATION
-    return {
-        "Type": mount.type,
-        "Source": mount.source,
-        "Destination": mount.target,
-        "Mode": "",
-        "RW": not mount.read_only,
-        "Propagation": propagation,
+        "Type": point.type,
+        **volume,
+        "Source": point.source,
+        "Destination": point.target,
+        "Mode": point.mode,
+        "RW": not point.read_only,
+        "Propagation": point.propagation or (DEFAULT_PROPAGATION if point.type == "bind" else ""),
     }
 
 

@@ -7,4 +7,4 @@ from restd.api.engine import Engine
 
 def test_the_door_serves_these_rooms() -> None:
     names = [field.name for field in dataclasses.fields(Engine)]
-    assert names == ["config", "host", "events", "images", "containers", "networks"]
+    assert names == ["config", "host", "events", "images", "containers", "networks", "volumes"]

@@ -58,8 +58,8 @@ class Rooms:
 
 
 def rendered(rooms: Rooms) -> Rendered:
-    nothing = cast(Any, None)
-    return Rendered(Engine(nothing, nothing, nothing, cast(Any, rooms), cast(Any, rooms), nothing))
+    nothing, room = cast(Any, None), cast(Any, rooms)
+    return Rendered(Engine(nothing, nothing, nothing, room, room, nothing, nothing))
 
 
 def listed(subject: Rendered, containers: Sequence[Container]) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ from restd.container.restore import Restorer
 from restd.container.revive import Revivals
 from restd.container.sandboxes import Sandboxes
 from restd.container.start import Starter
+from restd.container.volume_mounts import VolumeMounts
 from restd.errors import NotFound
 from restd.events import Events, Subscription
 from restd.lib.tasks import TaskGroup
@@ -35,6 +36,7 @@ from restd.model.container import Container, State, Status
 from restd.model.health import ProbeResult
 from restd.model.image import Image
 from restd.runtime.base import Handed, Started
+from restd.volume.volumes import Volumes
 from shim.protocol import EXIT_RECORD, ExitRecord, News, ProcessSpec, decode, encode
 from tests.unit.restd.container import sample
 from tests.unit.restd.container.clients import Keeper
@@ -250,11 +252,20 @@ class Room:
         self.prober = Prober()
         self.monitors = Monitors(self.records, self.announcer, self.prober, self.tasks)  # type: ignore[arg-type]
         self.sandboxes = Sandboxes(self.config, self.registry, self.networks, self.collector, self.chores)
+        self.volumes = Volumes(self.config.graph, self.events)
+        self.volume_mounts = VolumeMounts(self.config, self.registry, self.volumes, self.images)
         self.names, self.spaces = Names(), Spaces()
         below: Any = self.sandboxes
         below.discovery.names, below._namespaces = self.names, self.spaces
         self.remover = Remover(
-            self.registry, self.records, self.images, self.announcer, self.held, self.collector, self.chores
+            self.registry,
+            self.records,
+            self.images,
+            self.announcer,
+            self.held,
+            self.volume_mounts,
+            self.collector,
+            self.chores,
         )
         self.exits = Exits(
             self.records,
@@ -269,6 +280,7 @@ class Room:
             self.held,
             self.sandboxes,
             self.monitors,
+            self.volume_mounts,
         )
         self.creator = Creator(
             self.config,
@@ -279,6 +291,7 @@ class Room:
             self.runtimes,
             self.announcer,
             self.networks,
+            self.volume_mounts,
         )
         self.starter = Starter(
             self.config,
@@ -292,6 +305,7 @@ class Room:
             self.remover,
             self.held,
             self.sandboxes,
+            self.volume_mounts,
             self.tasks,
             self.monitors,
         )
@@ -309,6 +323,7 @@ class Room:
             self.revivals.schedule,
             self.sandboxes,
             self.monitors,
+            self.volume_mounts,
         )
         self.watcher: Subscription = self.events.subscribe()
 
@@ -352,5 +367,6 @@ class Room:
         self.monitors.close()
         await self.tasks.close()
         await self.chores.close()
+        await self.volumes.close()
         self.sandboxes.close()
         self.held.close(())

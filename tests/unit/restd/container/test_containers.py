@@ -9,6 +9,7 @@ from restd.container.containers import Containers, Counts, ListQuery
 from restd.errors import NotFound
 from restd.events import Events
 from restd.model.container import Config, CreateRequest, Status
+from restd.volume.volumes import Volumes
 from tests.unit.restd.container.nets import Networks
 from tests.unit.restd.container.room import Images
 from tests.unit.restd.container.sample import HOST
@@ -18,9 +19,10 @@ def test_a_container_from_its_create_to_its_removal_through_the_facade(tmp_path:
     async def attempt() -> None:
         images: Any = Images(tmp_path / "layers")
         networks: Any = Networks()
-        containers = Containers(
-            EngineConfig(graph=str(tmp_path / "g"), state=str(tmp_path / "s")), HOST, Events(), images, networks
-        )
+        config, events = EngineConfig(graph=str(tmp_path / "g"), state=str(tmp_path / "s")), Events()
+        volumes = Volumes(config.graph, events)
+        await volumes.open()
+        containers = Containers(config, HOST, events, images, networks, volumes)
         await containers.open()
         try:
             created = await containers.create(CreateRequest(Config(image="busybox"), name="one"))

@@ -117,12 +117,10 @@ def test_a_joined_container_is_kept_by_id(tmp_path: Path) -> None:
 def test_what_an_image_asks_and_does_not_get_is_warned_of(tmp_path: Path) -> None:
     async def attempt() -> None:
         room = Room(tmp_path)
-        room.images.image = image(
-            ImageConfig(cmd=("sh",), volumes=("/data", "/bound"), healthcheck={"Test": ["curl x"]})
-        )
-        created = await room.creator.create(replace(ASK, host_config=HostConfig(binds=("/tmp:/bound",))))
-        volumes, health = created.warnings
-        assert "/data" in volumes and "/bound" not in volumes and "healthcheck type" in health
+        room.images.image = image(ImageConfig(cmd=("sh",), healthcheck={"Test": ["curl x"]}))
+        created = await room.creator.create(ASK)
+        (health,) = created.warnings
+        assert "healthcheck type" in health
 
     asyncio.run(attempt())
 

@@ -13,6 +13,7 @@ from restd.model.container import Config, Container, Endpoint, HostConfig, State
 from restd.model.health import Health, HealthStatus
 from restd.model.network import PortMapping
 from restd.model.sandbox import Sandbox
+from restd.oci.mount_points import parse_bind
 from tests.unit.restd.container.sample import container
 
 BRIDGE = HostConfig(network_mode="bridge")
@@ -33,7 +34,7 @@ def room() -> Registry:
     for entry in (
         make(1, "web-1"),
         make(2, "web-2", Status.EXITED, image="sha256:other"),
-        make(3, "db", Status.PAUSED, host_config=replace(BRIDGE, binds=("/src:/data",))),
+        make(3, "db", Status.PAUSED, host_config=BRIDGE, mounts=(parse_bind("/src:/data"), parse_bind("vol:/v"))),
         make(4, "new", Status.CREATED),
     ):
         registry.reserve_name(entry.name, entry.id)
@@ -97,6 +98,7 @@ def test_a_status_filter_needs_no_all() -> None:
         ({"ancestor": ["unknown"]}, []),
         ({"volume": ["/data"]}, ["db"]),
         ({"volume": ["/src"]}, ["db"]),
+        ({"volume": ["vol"]}, ["db"]),
         ({"network": ["none"]}, ["new", "db", "web-2", "web-1"]),
         ({"network": ["bridge"]}, []),
         ({"expose": ["81"]}, ["web-1"]),

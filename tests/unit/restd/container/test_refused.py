@@ -20,7 +20,6 @@ from restd.model.health import Healthcheck
 
 ASKS: list[tuple[dict[str, Any], str]] = [
     ({"userns_mode": "private"}, "HostConfig.UsernsMode"),
-    ({"volumes_from": ("x",)}, "HostConfig.VolumesFrom"),
     ({"blkio_weight": 10}, "HostConfig.BlkioWeight"),
     ({"blkio_device_read_bps": (ThrottleDevice("/dev/sda", 1),)}, "HostConfig.BlkioDeviceReadBps"),
     ({"cpu_realtime_period": 1}, "HostConfig.CpuRealtimePeriod"),
@@ -35,9 +34,7 @@ ASKS: list[tuple[dict[str, Any], str]] = [
     ({"cgroup_parent": "/x"}, "HostConfig.CgroupParent"),
     ({"cgroupns_mode": "host"}, "HostConfig.CgroupnsMode"),
     ({"log_config": LogConfig("syslog")}, "HostConfig.LogConfig.Type"),
-    ({"binds": ("data:/data",)}, "named volume"),
-    ({"binds": ("/data",)}, "anonymous volume"),
-    ({"mounts": (Mount("volume", "data", "/data"),)}, "HostConfig.Mounts of type volume"),
+    ({"mounts": (Mount("image", "box", "/data"),)}, "HostConfig.Mounts of type image"),
 ]
 
 
@@ -48,17 +45,6 @@ def test_what_is_not_carried_out_is_refused_by_name(changes: dict[str, Any], nam
         check_honoured(request, 2)
     assert named in str(caught.value)
     assert str(caught.value).endswith("is not supported yet")
-
-
-@pytest.mark.parametrize(
-    ("config", "named"),
-    [
-        (Config(volumes={"/data": {}}), "Volumes"),
-    ],
-)
-def test_fields_of_the_config_are_refused_too(config: Config, named: str) -> None:
-    with pytest.raises(NotImplementedYet, match=named):
-        check_honoured(CreateRequest(config), 2)
 
 
 def test_the_zero_values_that_clients_send_pass() -> None:

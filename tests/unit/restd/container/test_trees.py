@@ -7,6 +7,7 @@ import pytest
 from restd.container.trees import check_writable
 from restd.errors import InvalidParameter
 from restd.model.container import HostConfig
+from restd.oci.mount_points import parse_bind
 from tests.unit.restd.container.sample import container
 
 
@@ -25,7 +26,7 @@ from tests.unit.restd.container.sample import container
 )
 def test_the_nearest_mount_decides(path: str, words: str) -> None:
     binds = ("/a:/data", "/b:/ro:ro", "/c:/ro/rw")
-    one = container(host_config=HostConfig(binds=binds))
+    one = container(mounts=tuple(parse_bind(bind) for bind in binds))
     if words:
         with pytest.raises(InvalidParameter, match=words):
             check_writable(one, path)
@@ -34,7 +35,9 @@ def test_the_nearest_mount_decides(path: str, words: str) -> None:
 
 
 def test_a_read_only_root_has_writable_mounts() -> None:
-    one = container(host_config=HostConfig(binds=("/a:/data",), readonly_rootfs=True))
+    host_config = HostConfig(tmpfs={"/run": ""}, readonly_rootfs=True)
+    one = container(host_config=host_config, mounts=(parse_bind("vol:/data"),))
+    check_writable(one, "/run/x")
     check_writable(one, "/data/x")
     with pytest.raises(InvalidParameter, match="container rootfs is marked read-only"):
         check_writable(one, "/etc")

@@ -94,4 +94,4 @@ class Rooms:
 
 
 def engine(rooms: Rooms, networks: Any = None) -> Engine:
-    return Engine(Config(), Host(), Events(), cast(Any, None), cast(Any, rooms), networks)
+    return Engine(Config(), Host(), Events(), cast(Any, None), cast(Any, rooms), networks, cast(Any, None))

@@ -48,7 +48,7 @@ def test_events_pass_by_every_key_and_any_of_its_values(filters: dict[str, list[
 
 
 def routes(events: Events) -> SystemRoutes:
-    return SystemRoutes(Engine(Config(), Host(), events, *[cast(Any, None)] * 3))
+    return SystemRoutes(Engine(Config(), Host(), events, *[cast(Any, None)] * 4))
 
 
 def test_ping_answers_two_bytes() -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from restd.api.views.containers import command_text, inspect_view, item_view, mount_views, shown_images, state_view
 from restd.model.container import BindOptions, Config, Container, Endpoint, HostConfig, Mount, State, Status
+from restd.model.volume import MountPoint
+from restd.oci.mount_points import wanted
 
 CONTAINER = Container(
     id="c" * 64,
@@ -69,13 +71,24 @@ def test_mounts_show_binds_and_mounts_in_order_of_their_place() -> None:
         ),
         tmpfs={"/run": ""},
     )
-    views = mount_views(replace(CONTAINER, host_config=host))
+    views = mount_views(replace(CONTAINER, mounts=tuple(one.point for one in wanted(host))))
     assert [(view["Type"], view["Destination"], view["RW"], view["Mode"], view["Propagation"]) for view in views] == [
         ("bind", "/a", True, "", "rprivate"),
         ("bind", "/b", False, "ro,rshared", "rshared"),
         ("bind", "/c", False, "", "slave"),
         ("tmpfs", "/t", True, "", ""),
     ]
+    assert not any("Name" in view for view in views)
+
+
+def test_a_volume_is_shown_with_its_name_and_driver() -> None:
+    point = MountPoint("volume", "/v", "/data/volumes/vol/_data", name="vol", mode="z", read_only=True)
+    assert mount_views(replace(CONTAINER, mounts=(point,))) == [
+        {
+            "Type": "volume", "Name": "vol", "Driver": "local", "Source": "/data/volumes/vol/_data",
+            "Destination": "/v", "Mode": "z", "RW": False, "Propagation": "",
+        }
+    ]  # fmt: skip
 
 
 def test_the_command_quotes_what_has_spaces() -> None:
