@@ -162,6 +162,7 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
 
     def _reloaded(self) -> None:
         self._successor = 0
+        log.info("reloaded: the new worker serves")
         group = self.app.config.group
         if self.app.accept_file():
             self.setup(self.app)

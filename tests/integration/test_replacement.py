@@ -101,7 +101,8 @@ def test_a_file_that_cannot_be_used_changes_nothing_but_the_log(isula: Isula, co
 
 def test_a_worker_that_dies_is_replaced_by_one_with_the_same_configuration(isula: Isula) -> None:
     configure(isula, labels=["good"])
-    (before,) = [isula.reload()]
+    before = isula.reload()
+    wait_until(lambda: "reloaded: the new worker serves" in log_of(isula), 20)
     with open(isula.config_file, "w") as file:
         file.write('{"labels": ["bad"], "and": "unusable"}')
     os.kill(before, signal.SIGKILL)
