@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.engine import Engine, run
 from tests.leftovers import NETNS
 
 SECONDS = 3.0
@@ -69,6 +70,24 @@ def inside(namespace: str) -> list[str]:
     """The command line that runs this module in a namespace."""
     path = namespace if "/" in namespace else f"{NETNS}/{namespace}"
     return ["nsenter", f"--net={path}", sys.executable, "-m", "tests.sockets"]
+
+
+@contextmanager
+def remote_host(engine: Engine) -> Iterator[str]:
+    """Another host on the engine's wire: 192.0.2.2 and 2001:db8::2; the engine's host is .1 there."""
+    name = f"{engine.name}r"
+    run("ip", "netns", "add", name)
+    try:
+        run("ip", "-n", engine.name, "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", name)
+        for namespace, at in ((engine.name, 1), (name, 2)):
+            run("ip", "-n", namespace, "addr", "add", f"192.0.2.{at}/24", "dev", "wire")
+            run("ip", "-n", namespace, "addr", "add", f"2001:db8::{at}/64", "dev", "wire", "nodad")
+            run("ip", "-n", namespace, "link", "set", "lo", "up")
+            run("ip", "-n", namespace, "link", "set", "wire", "up")
+        yield name
+    finally:
+        run("ip", "netns", "del", name)
+        subprocess.run(["ip", "-n", engine.name, "link", "del", "wire"], check=False, capture_output=True)
 
 
 def _socket(protocol: str, address: str) -> socket.socket:

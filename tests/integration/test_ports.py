@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import docker
@@ -14,7 +13,7 @@ import pytest
 from tests.calls import Refused
 from tests.docker_cli import DockerCli
 from tests.engine import Engine, run
-from tests.sockets import ask, serving
+from tests.sockets import ask, remote_host, serving
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.root]
@@ -35,24 +34,6 @@ def on(port: str | int = "", address: str = "") -> list[dict[str, str]]:
 
 def host_port(settings: dict[str, Any], port: str) -> int:
     return int(settings["Ports"][port][0]["HostPort"])
-
-
-@contextmanager
-def remote_host(engine: Engine) -> Iterator[str]:
-    """Another host on the engine's wire: 192.0.2.2 and 2001:db8::2; the engine's host is .1 there."""
-    name = f"{engine.name}r"
-    run("ip", "netns", "add", name)
-    try:
-        run("ip", "-n", engine.name, "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", name)
-        for namespace, at in ((engine.name, 1), (name, 2)):
-            run("ip", "-n", namespace, "addr", "add", f"192.0.2.{at}/24", "dev", "wire")
-            run("ip", "-n", namespace, "addr", "add", f"2001:db8::{at}/64", "dev", "wire", "nodad")
-            run("ip", "-n", namespace, "link", "set", "lo", "up")
-            run("ip", "-n", namespace, "link", "set", "wire", "up")
-        yield name
-    finally:
-        run("ip", "netns", "del", name)
-        subprocess.run(["ip", "-n", engine.name, "link", "del", "wire"], check=False, capture_output=True)
 
 
 @pytest.mark.peer

@@ -8,6 +8,7 @@ own.
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 from dataclasses import replace
 from typing import Any
@@ -75,7 +76,7 @@ class VlanDriver:
             else:
                 await asyncio.to_thread(interfaces.make_dummy, network.interface)
         except OSError as error:
-            raise SystemFailure(f"interface {network.interface} can't be made: {error}") from error
+            raise SystemFailure(f"interface {network.interface} can't be made: {_reason(error, network)}") from error
 
     async def down(self, network: Network) -> None:
         """The parent, if the engine made it."""
@@ -100,3 +101,12 @@ class VlanDriver:
 
     async def joined(self, network: Network, host_interface: str) -> None:
         """Nothing more."""
+
+
+def _reason(error: OSError, network: Network) -> str:
+    """Why a parent can't be made, in words for people."""
+    if error.errno != errno.EOPNOTSUPP:
+        return error.strerror or str(error)
+    if _TAGGED.fullmatch(network.interface):
+        return "this kernel knows no VLANs"
+    return "this kernel knows no dummy interfaces; name a parent (-o parent=INTERFACE)"
