@@ -15,6 +15,8 @@ from restd.network.netlink import Netlink
 
 NAME_LIMIT = 15
 """Bytes in the name of an interface (linux/if.h)."""
+_BRIDGE_FILTER = "/proc/sys/net/bridge"
+"""There if the kernel can show packets between a bridge's ports to iptables (the module br_netfilter is loaded)."""
 _IPV4_CONF, _IPV6_CONF = "/proc/sys/net/ipv4/conf", "/proc/sys/net/ipv6/conf"
 
 
@@ -31,10 +33,11 @@ def index_of(name: str) -> int:
         return 0
 
 
-def make_bridge(name: str, addresses: Iterable[tuple[str, int]], mtu: int) -> None:
+def make_bridge(name: str, addresses: Iterable[tuple[str, int]], mtu: int, *, filtered: bool = False) -> None:
     """A bridge, up, with these addresses (address, prefix length). OSError; NotADirectoryError if it is no bridge.
 
-    It gets a hardware address of its own, which would otherwise be that of one of its ports and change with them.
+    With `filtered` iptables sees the packets between its ports, if the kernel can do that. It gets a hardware address
+    of its own, which would otherwise be that of one of its ports and change with them.
     """
     with Netlink() as netlink:
         made = False
@@ -50,11 +53,18 @@ def make_bridge(name: str, addresses: Iterable[tuple[str, int]], mtu: int) -> No
             for address, prefix in addresses:
                 with contextlib.suppress(FileExistsError):
                     netlink.add_address(index, address, prefix)
+            if filtered and filters_bridges():
+                netlink.filter_bridge(index)
             netlink.set_up(index)
         except BaseException:
             if made:
                 netlink.delete(index)
             raise
+
+
+def filters_bridges() -> bool:
+    """Whether iptables can see the packets between a bridge's ports."""
+    return os.path.exists(_BRIDGE_FILTER)
 
 
 def _settle(name: str) -> None:

@@ -29,6 +29,7 @@ _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK = 1, 3, 4, 5
 _IFLA_PROTINFO, _IFLA_LINKINFO = 12, 18
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _IFLA_VLAN_ID = 1
+_IFLA_BR_NF_CALL_IPTABLES, _IFLA_BR_NF_CALL_IP6TABLES = 36, 37
 _IFLA_BRPORT_ISOLATED = 33
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
 _IFA_F_NODAD = 0x02
@@ -157,6 +158,12 @@ class Netlink:
         """Let a bridge's port talk to the bridge itself, and to no other port that is isolated (Linux 4.18)."""
         isolated = attribute(_NESTED | _IFLA_PROTINFO, attribute(_IFLA_BRPORT_ISOLATED, b"\1"))
         self.request(RTM_SETLINK, 0, link(index, family=socket.AF_BRIDGE) + isolated)
+
+    def filter_bridge(self, index: int) -> None:
+        """Show the packets between a bridge's ports to iptables and ip6tables."""
+        data = attribute(_IFLA_BR_NF_CALL_IPTABLES, b"\1") + attribute(_IFLA_BR_NF_CALL_IP6TABLES, b"\1")
+        info = attribute(_IFLA_INFO_KIND, b"bridge") + attribute(_NESTED | _IFLA_INFO_DATA, data)
+        self.request(RTM_NEWLINK, 0, link(index) + attribute(_NESTED | _IFLA_LINKINFO, info))
 
     def kind(self, index: int) -> str:
         """The kind of an interface (`bridge`, `vlan`, …); empty for a plain one."""

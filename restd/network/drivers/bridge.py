@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import replace
 
 from restd.errors import Forbidden, InvalidParameter, SystemFailure, Unavailable
+from restd.lib.processes import ProgramTimeout, run
 from restd.model.network import Network, Pool
 from restd.network import interfaces
 from restd.network.chains import BETWEEN, IN, INPUT, INTERNAL, OUT, POSTROUTING, PREROUTING
@@ -18,6 +20,7 @@ from restd.network.firewall import Firewall, Rule
 from restd.network.options import MTU, BridgeOptions, bridge_options
 from restd.network.registry import Registry
 
+_BRIDGE_FILTER_MODULE, _MODULE_SECONDS = "br_netfilter", 10.0
 _SMALLEST_IPV6_MTU = 1280
 """RFC 8200, section 5."""
 
@@ -58,10 +61,12 @@ class BridgeDriver:
     async def up(self, network: Network) -> None:
         """The bridge with the gateways' addresses, and the network's rules."""
         options = bridge_options(network.options, internal=network.internal)
+        if not options.icc and not interfaces.filters_bridges():
+            with contextlib.suppress(OSError, ProgramTimeout):  # a kernel may do without it
+                await run(["modprobe", "-q", _BRIDGE_FILTER_MODULE], _MODULE_SECONDS)
         try:
-            await asyncio.to_thread(
-                interfaces.make_bridge, network.interface, bridge_addresses(network, options), self.mtu(options)
-            )
+            addresses, mtu = bridge_addresses(network, options), self.mtu(options)
+            await asyncio.to_thread(interfaces.make_bridge, network.interface, addresses, mtu, filtered=not options.icc)
             if self._forward:
                 await self._let_through(network)
         except OSError as error:
@@ -103,8 +108,12 @@ class BridgeDriver:
         return options.mtu or self._mtu
 
     async def joined(self, network: Network, host_interface: str) -> None:
-        """With `icc` off the container's port talks to the bridge alone: on the wire, whatever the host's rules see."""
-        if host_interface and not bridge_options(network.options, internal=network.internal).icc:
+        """With `icc` off, where the packet filter can't see what goes from port to port, isolate the container's.
+
+        Where it can, the rules do it: they let those packets through that are for a published port.
+        """
+        icc = bridge_options(network.options, internal=network.internal).icc
+        if host_interface and not icc and not interfaces.filters_bridges():
             try:
                 await asyncio.to_thread(interfaces.isolate, host_interface)
             except OSError as error:
