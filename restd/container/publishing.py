@@ -32,7 +32,8 @@ class Publisher:
 
         SystemFailure, in Docker's words, if one is taken; then none is.
         """
-        network = next((network for network in networks if network.publishes_ports), None)
+        able = [network for network in networks if _leads(network)]
+        network = min(able, key=lambda network: network.passes_ports, default=None)
         wanted = wished(container)
         if network is None or not wanted:
             return ()
@@ -79,6 +80,10 @@ class Publisher:
                 return place
         return None
 
+    def led(self, container: Container) -> bool:
+        """Whether one of the container's networks can lead to its ports."""
+        return any(_leads(self._networks.get(place.network_id)) for place in container.sandbox.endpoints)
+
     def close(self) -> None:
         """Let go of the ports. The rules stay."""
         self._ports.close()
@@ -88,6 +93,10 @@ async def _forget(container: Container, keep: Sequence[str] = ()) -> None:
     """UDP flows from before go where the rules say from now on."""
     if any(mapping.protocol == "udp" for mapping in container.sandbox.ports):
         await asyncio.to_thread(forget, container.sandbox.ports, keep)
+
+
+def _leads(network: Network) -> bool:
+    return network.publishes_ports or network.passes_ports
 
 
 def wished(container: Container) -> list[Wish]:

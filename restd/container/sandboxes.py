@@ -240,7 +240,7 @@ class Sandboxes:
         if not container.sandbox.ports:
             ports = await self._publisher.reserve(container, after)
             container = _with_ports(entry, ports)
-        elif self._publisher.place(container) is None:
+        elif not self._publisher.led(container):
             await self._publisher.withdraw(container)
             container = _with_ports(entry, ())
         self._save(container)

@@ -122,6 +122,11 @@ class Network:
         return self.driver == "bridge" and not self.internal
 
     @property
+    def passes_ports(self) -> bool:
+        """Whether ports are left to the network's own plugins."""
+        return self.driver == "cni"
+
+    @property
     def interface_prefix(self) -> str:
         """What the interface's name in a container begins with; a number follows."""
         return self.options.get(IFACE_PREFIX) or "eth"

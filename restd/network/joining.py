@@ -27,6 +27,7 @@ from restd.network.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
+_EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - no address to bind: what stands for all of them
 _PARALLEL = 4
 """How many left-over endpoints are taken away at a time after a crash."""
 
@@ -226,7 +227,7 @@ def _attachment(
                 "hostPort": port.host_port,
                 "containerPort": port.container_port,
                 "protocol": port.protocol,
-                **({"hostIP": port.host_ip} if port.host_ip else {}),
+                **({"hostIP": port.host_ip} if port.host_ip not in _EVERYWHERE else {}),
             }
             for port in ports
         ]
