@@ -79,8 +79,12 @@ class Firewall:
         await self.set(owner, ())
 
     async def settle(self) -> None:
-        """All owners have spoken: rules of others, left by a daemon before, are taken away."""
+        """All owners have spoken: rules of others, left by a daemon before, are taken away, now and when they turn up.
+
+        They may still come: a program that a daemon before has started goes on when that daemon is killed.
+        """
         for family in self._families.values():
+            family.settled = True
             for owner in family.owners() - set(self._owners):
                 await self._bring(owner)
 
@@ -92,11 +96,11 @@ class Firewall:
 
     async def verify(self, *, thoroughly: bool = False) -> None:
         """Put our rules back if somebody has taken them. Cheap while nobody has changed any; failures are logged."""
-        if not self._owners:
+        if not any(self._wanted(family) or family.owners() for family in self._families.values()):
             return
         self._watch.look()
         for family in self._families.values():
-            if (thoroughly or family.stale) and not family.missing and self._wanted(family):
+            if (thoroughly or family.stale) and not family.missing and (self._wanted(family) or family.owners()):
                 try:
                     await family.repair(partial(self._wanted, family))
                 except (SystemFailure, Unavailable) as error:
@@ -128,6 +132,7 @@ class _Family:
     def __init__(self, names: Names, version: int, backend: str, watch: stamp.Watch) -> None:
         self.version = version
         self.stale = True
+        self.settled = False
         self._watch = watch
         self._names = names
         program = backend.replace("iptables", "ip6tables") if version == 6 else backend
@@ -192,14 +197,18 @@ class _Family:
             completed = await self._run([self._restore, *_ARGUMENTS], batch.text().encode())
             if not completed.code:
                 self._seen = Seen() if last else after(self._names, seen, changes)
-                self._watch.note()
+                self._watch.note(batch.tables)
                 return
         raise SystemFailure(f"{self._restore} failed: {_words(completed)}")
 
     def _broken(self, seen: Seen, wanted: Mapping[str, Rules]) -> dict[str, Rules]:
         """Whose rules are not as they should be; those that wait for a batch of their own don't count."""
-        settled = [(owner, rules) for owner, rules in wanted.items() if owner not in self._dirty]
-        return {owner: rules for owner, rules in settled if not is_whole(seen, owner, rules)}
+        strangers: dict[str, Rules] = dict.fromkeys(seen.owners, ()) if self.settled else {}
+        return {
+            owner: rules
+            for owner, rules in {**strangers, **wanted}.items()
+            if owner not in self._dirty and not is_whole(seen, owner, rules)
+        }
 
     def _batch(self, seen: Seen, changes: Mapping[str, Rules], *, last: bool) -> Batch:
         batch = Batch()

@@ -33,6 +33,7 @@ from restd.model.network import (
 )
 from restd.network import interfaces
 from restd.network.chains import Names
+from restd.network.cni.orphans import end_orphans
 from restd.network.cni.plugins import Plugins
 from restd.network.design import builtin_network, choices, default_bridge, outline, with_pools
 from restd.network.drivers.base import Driver
@@ -121,6 +122,7 @@ class Networks:
         self._tasks.start(self._upkeep.watch(), "watch")
 
     def _load(self) -> list[Network]:
+        end_orphans(self._config.cni_bin_dir, self._config.state)
         self._members.load()
         return self._store.load()
 

@@ -130,6 +130,11 @@ class Batch:
     def __bool__(self) -> bool:
         return bool(self._lines)
 
+    @property
+    def tables(self) -> int:
+        """How many tables it changes: each is a commit of its own."""
+        return len(self._lines)
+
     def text(self) -> str:
         """The input."""
         return "".join(f"*{table}\n" + "\n".join(lines) + "\nCOMMIT\n" for table, lines in self._lines.items())

@@ -23,7 +23,7 @@ _TABLES = (b"filter", b"nat", b"raw")
 
 
 class Watch:
-    """Tells those who keep an image of the tables when it may be out of date. `note` after a change of one's own."""
+    """Tells those who keep an image of the tables when it may be out of date."""
 
     def __init__(self) -> None:
         self._told: list[Callable[[], None]] = []
@@ -41,15 +41,24 @@ class Watch:
         now = self._now()
         if now != self._last:
             self._last = now
-            for told in self._told:
-                told()
+            self._tell()
 
-    def note(self) -> None:
-        """What has changed since the last look was our own doing."""
-        self._last = self._now()
+    def note(self, commits: int) -> None:
+        """We have made so many commits since the last look. If there were more, others have made them."""
+        last, self._last = self._last, self._now()
+        if not self._legacy and _number(self._last) != _number(last) + commits:
+            self._tell()
+
+    def _tell(self) -> None:
+        for told in self._told:
+            told()
 
     def _now(self) -> bytes:
         return generation() + b"".join(legacy_sizes(ipv6=version == 6) for version in sorted(self._legacy))
+
+
+def _number(stamp: bytes) -> int:
+    return int.from_bytes(stamp[:4], "big")
 
 
 def generation() -> bytes:

@@ -16,10 +16,15 @@ def test_a_change_is_told_once_and_ones_own_is_not(monkeypatch: object) -> None:
     watch.look()
     watch.now = b"2"
     watch.look()
-    watch.now = b"3"
-    watch.note()
+    watch.now = b"\0\0\0\7"
     watch.look()
-    assert told == [b"1", b"2"]
+    watch.now = b"\0\0\0\11"
+    watch.note(2)
+    watch.look()
+    assert told == [b"1", b"2", b"\0\0\0\7"]
+    watch.now = b"\0\0\0\14"
+    watch.note(2)  # three commits: one was somebody else's
+    assert told[3:] == [b"\0\0\0\14"]
 
 
 def test_the_kernel_answers_or_nothing_is_said() -> None:
