@@ -20,12 +20,19 @@ log = logging.getLogger(__name__)
 
 
 class Publisher:
-    """The ports of all containers. `settled` waits for what ended containers still hold."""
+    """The ports of all containers. `settled` waits for what ended containers still hold, `lives` knows sandboxes."""
 
-    def __init__(self, networks: Networks, ports: Ports, settled: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        networks: Networks,
+        ports: Ports,
+        settled: Callable[[], Awaitable[None]],
+        lives: Callable[[str], bool],
+    ) -> None:
         self._networks = networks
         self._ports = ports
         self._settled = settled
+        self._lives = lives
 
     async def reserve(self, container: Container, networks: Sequence[Network]) -> tuple[PortMapping, ...]:
         """Take the host ports that a container asks for, if one of its `networks` can lead to it.
@@ -59,11 +66,14 @@ class Publisher:
             log.warning("container %s keeps a port that somebody else has too: %s", container.id[:12], problem)
 
     async def publish(self, container: Container) -> None:
-        """Have the rules that lead the container's ports to its place of now."""
+        """Have the rules that lead the container's ports to its place of now, unless it ends meanwhile."""
         place = self.place(container)
-        if container.sandbox.ports and place is not None:
+        if container.sandbox.ports and place is not None and self._lives(container.sandbox.id):
             made = rules(container.sandbox.ports, place.ipv4_address, place.ipv6_address)
             await self._networks.firewall.set(_owner(container), made)
+            if not self._lives(container.sandbox.id):
+                await self._networks.firewall.drop(_owner(container))
+                return
             await _forget(container, (place.ipv4_address, place.ipv6_address))
 
     async def withdraw(self, container: Container) -> None:

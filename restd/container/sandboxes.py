@@ -21,7 +21,7 @@ from restd.container.gc import Collector
 from restd.container.places import Place
 from restd.container.publishing import Publisher
 from restd.container.registry import Entry, Registry
-from restd.errors import EngineError
+from restd.errors import Conflict, EngineError
 from restd.lib.files import UnreadableFile, read_json, write_json
 from restd.lib.ids import new_id
 from restd.lib.tasks import TaskGroup
@@ -59,7 +59,9 @@ class Sandboxes:
         self._chores = chores
         self._namespaces = Namespaces(f"{config.state}/netns")
         self.discovery = Discovery(config, registry, networks, NameServer(f"{config.state}/dns", chores))
-        self._publisher = Publisher(networks, Ports(), self.settled)
+        self._publisher = Publisher(networks, Ports(), self.settled, self._lives)
+        self._live: set[str] = set()
+        """Ids of the sandboxes that are in use: what takes time must not go on for one that is given back."""
         self._releases: dict[str, tuple[Container, asyncio.Task[None]]] = {}
         self._known: asyncio.Event | None = None
         """There from `open` on, set when nothing of ended containers can be mistaken for something new."""
@@ -96,6 +98,7 @@ class Sandboxes:
             except BaseException:
                 await self._publisher.withdraw(container)
                 raise
+        self._live.add(sandbox.id)
         return replace(container, sandbox=sandbox), plan
 
     async def join(self, entry: Entry, plan: Sequence[Place]) -> None:
@@ -115,6 +118,7 @@ class Sandboxes:
         known = self._releases.get(container.id)
         if known is not None:
             return known[1]
+        self._live.discard(container.sandbox.id)
         self._networks.leaving(container.id)
         task = self._chores.start(self._release(container), f"network of {container.id[:12]}")
         self._releases[container.id] = (container, task)
@@ -189,6 +193,7 @@ class Sandboxes:
             log.error("container %s: its ports are not known: %s", container.id[:12], error)
         endpoints = tuple(self._networks.endpoints(container.id))
         restored = replace(container, sandbox=replace(sandbox, endpoints=endpoints))
+        self._live.add(sandbox.id)
         self._publisher.hold(restored)
         return restored
 
@@ -229,6 +234,9 @@ class Sandboxes:
             )
         except EngineError as error:
             raise _wrapped(error) from error
+        if not self._lives(sandbox.id):
+            await self._networks.leave(container.id, sandbox.key, endpoint)
+            raise Conflict(f"container {container.id} is not running")
         sandbox = entry.container.sandbox
         entry.container = replace(entry.container, sandbox=replace(sandbox, endpoints=(*sandbox.endpoints, endpoint)))
         self.discovery.joined(entry.container, endpoint)
@@ -236,9 +244,14 @@ class Sandboxes:
     async def _rearranged(self, entry: Entry, before: Sequence[Network]) -> None:
         """After a change of networks: ports, the default route, names, and the servers that the container asks."""
         container = entry.container
+        if not self._lives(container.sandbox.id):
+            return
         after = self._networks_of(container)
         if not container.sandbox.ports:
             ports = await self._publisher.reserve(container, after)
+            if not self._lives(container.sandbox.id):
+                await self._publisher.withdraw(container)
+                return
             container = _with_ports(entry, ports)
         elif not self._publisher.led(container):
             await self._publisher.withdraw(container)
@@ -268,6 +281,9 @@ class Sandboxes:
             self.discovery.left(container, place, ended=True)
         self._namespaces.remove(container.id)
         self.discovery.names.apply_later()
+
+    def _lives(self, sandbox_id: str) -> bool:
+        return sandbox_id in self._live
 
     def _networks_of(self, container: Container) -> list[Network]:
         return [self._networks.get(place.network_id) for place in container.sandbox.endpoints]

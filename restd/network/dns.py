@@ -116,16 +116,22 @@ class NameServer:
     async def apply(self) -> None:
         """Have the program know what the files say; start it if it isn't there. SystemFailure with its own words."""
         async with self._lock:
-            pid = self.pid()
-            if not self._texts:
+            for last in (False, False, True):
+                pid = self.pid()
+                if pid and self._texts:
+                    if self._changed:
+                        self._changed = False
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(pid, signal.SIGHUP)
+                    return
                 self._changed = False
-                await self._end(pid)
-            elif not pid:
-                await self._start()
-            elif self._changed:
-                self._changed = False
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGHUP)
+                if not self._texts:
+                    await self._end(pid)
+                    return
+                reason = await self._start()
+                # It ends at once if the files went while it began to read them.
+                if reason and (last or not self._changed):
+                    raise SystemFailure(f"{PROGRAM} can't be started: {reason}")
 
     def apply_later(self) -> None:
         """`apply` in a moment, together with whatever else changes until then."""
@@ -165,15 +171,16 @@ class NameServer:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{self._folder}/{PID_FILE}")
 
-    async def _start(self) -> None:
+    async def _start(self) -> str:
+        """Start the program. Why it does not run; empty if it does."""
         program = self.program()
         if not program:
             raise SystemFailure(f"names can't be resolved: {PROGRAM} is not installed (package aardvark-dns)")
-        self._changed = False
         try:
             done = await run([program, "--config", self._folder, "--port", "53", "run"], START_SECONDS)
         except (OSError, ProgramTimeout) as error:
-            raise SystemFailure(f"{PROGRAM} can't be started: {error}") from error
-        if done.code != 0 or not self.pid():
-            words = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-            raise SystemFailure(f"{PROGRAM} can't be started: {words[-1] if words else f'exit code {done.code}'}")
+            return str(error)
+        if done.code == 0 and self.pid():
+            return ""
+        words = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
+        return words[-1] if words else f"exit code {done.code}"

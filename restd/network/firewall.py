@@ -79,13 +79,13 @@ class Firewall:
         await self.set(owner, ())
 
     async def settle(self) -> None:
-        """All owners have spoken: rules of others, left by a daemon before, are taken away, now and when they turn up.
+        """All owners have spoken: rules of others, left by a daemon before, are taken away.
 
-        They may still come: a program that a daemon before has started goes on when that daemon is killed.
+        Also those that come later: a program that the last daemon had started may set them when it is long dead.
         """
         for family in self._families.values():
             family.settled = True
-            for owner in family.owners() - set(self._owners):
+            for owner in await family.owners() - set(self._owners):
                 await self._bring(owner)
 
     async def guard(self, version: int) -> None:
@@ -96,11 +96,11 @@ class Firewall:
 
     async def verify(self, *, thoroughly: bool = False) -> None:
         """Put our rules back if somebody has taken them. Cheap while nobody has changed any; failures are logged."""
-        if not any(self._wanted(family) or family.owners() for family in self._families.values()):
+        if not any(self._wanted(family) or family.known() for family in self._families.values()):
             return
         self._watch.look()
         for family in self._families.values():
-            if (thoroughly or family.stale) and not family.missing and (self._wanted(family) or family.owners()):
+            if (thoroughly or family.stale) and not family.missing and (self._wanted(family) or family.known()):
                 try:
                     await family.repair(partial(self._wanted, family))
                 except (SystemFailure, Unavailable) as error:
@@ -149,9 +149,14 @@ class _Family:
         """Whether this kernel has the family at all."""
         return self.version == 4 or os.path.exists("/proc/sys/net/ipv6")
 
-    def owners(self) -> set[str]:
-        """Who has rules in the kernel."""
+    def known(self) -> set[str]:
+        """Who had rules in the kernel when it was last looked at."""
         return set(self._seen.owners) if self._seen is not None else set()
+
+    async def owners(self) -> set[str]:
+        """Who has rules in the kernel, once no batch is under way."""
+        async with self._lock:
+            return self.known()
 
     async def look(self) -> Seen:
         """Read what is in the kernel."""
@@ -163,7 +168,7 @@ class _Family:
 
     async def bring(self, owner: str, rules: Rules, wanted: Wanted) -> None:
         """Have exactly `rules` for the owner; those of others that wait go with them."""
-        if not rules and owner not in self._dirty and (self._seen is None or owner not in self._seen.owners):
+        if not rules and owner not in self._dirty and self._lacks(owner):
             return
         if self.missing:
             raise Unavailable(self.missing)
@@ -180,6 +185,12 @@ class _Family:
                 if not together or not isinstance(error, SystemFailure):
                     raise
                 await self._apply({owner: rules}, wanted)
+
+    def _lacks(self, owner: str) -> bool:
+        """Whether an owner has no rules for sure; while a batch is under way that can't be told."""
+        if self._seen is None:
+            return bool(self.missing) or not self.exists()
+        return owner not in self._seen.owners
 
     async def _apply(self, changes: Mapping[str, Rules], wanted: Wanted) -> None:
         """Make the changes, and what else is needed if somebody has changed the tables meanwhile."""
@@ -203,12 +214,11 @@ class _Family:
 
     def _broken(self, seen: Seen, wanted: Mapping[str, Rules]) -> dict[str, Rules]:
         """Whose rules are not as they should be; those that wait for a batch of their own don't count."""
-        strangers: dict[str, Rules] = dict.fromkeys(seen.owners, ()) if self.settled else {}
-        return {
-            owner: rules
-            for owner, rules in {**strangers, **wanted}.items()
-            if owner not in self._dirty and not is_whole(seen, owner, rules)
-        }
+        settled = [(owner, rules) for owner, rules in wanted.items() if owner not in self._dirty]
+        broken = {owner: rules for owner, rules in settled if not is_whole(seen, owner, rules)}
+        if self.settled:
+            broken.update((owner, ()) for owner in seen.owners if owner not in wanted and owner not in self._dirty)
+        return broken
 
     def _batch(self, seen: Seen, changes: Mapping[str, Rules], *, last: bool) -> Batch:
         batch = Batch()

@@ -29,7 +29,8 @@ class Rig:
         self.networks = networks
         self.ports = Ports()
         self.waited = 0
-        self.publisher = Publisher(self.networks, self.ports, self.settled)
+        self.live = {"s"}
+        self.publisher = Publisher(networks, self.ports, self.settled, self.live.__contains__)
 
     async def settled(self) -> None:
         self.waited += 1
@@ -118,3 +119,22 @@ def test_what_is_wished_for() -> None:
         WEB, config=Config(exposed_ports={"90/tcp": {}}), host_config=replace(WEB.host_config, publish_all_ports=True)
     )
     assert wished(made) == [Wish(80, "tcp"), Wish(90, "tcp")]
+
+
+def test_nothing_is_published_for_a_container_that_has_ended_or_ends_meanwhile(rig: Rig) -> None:
+    async def attempt() -> None:
+        ports = await rig.publisher.reserve(WEB, [rig.networks.get("blue")])
+        running = replace(WEB, sandbox=Sandbox("s", "k", ports, (rig.place("blue", "10.4.0.2"),)))
+        put = rig.networks.firewall.set
+
+        async def ends_meanwhile(*arguments: Any) -> None:
+            await put(*arguments)
+            rig.live.clear()
+
+        rig.networks.firewall.set = ends_meanwhile
+        await rig.publisher.publish(running)
+        assert rig.networks.firewall.rules == {}
+        rig.networks.firewall.set = None
+        await rig.publisher.publish(running)
+
+    asyncio.run(attempt())

@@ -9,7 +9,7 @@ import pytest
 from restd.container.registry import Entry
 from restd.container.rename import rename
 from restd.container.sandboxes import FILE
-from restd.errors import NotFound, SystemFailure
+from restd.errors import Conflict, NotFound, SystemFailure
 from restd.model.container import Config, Container, Endpoint, HostConfig, IPAMConfig, PortBinding, Status
 from restd.model.sandbox import Sandbox
 from restd.runtime.base import RuntimeFailure
@@ -208,5 +208,29 @@ def test_ports_move_to_the_network_that_is_left(tmp_path: Path) -> None:
         assert not entry.container.sandbox.ports
         await room.sandboxes.connect(entry, room.networks.get("blue"))
         assert f"ports:{ID}" in room.networks.firewall.rules
+
+    run(tmp_path, work)
+
+
+def test_a_connect_that_the_containers_end_overtakes_leaves_nothing(tmp_path: Path) -> None:
+    async def work(room: Room) -> None:
+        entry = on(room, "blue")
+        await room.starter.start(entry)
+        join, link = room.networks.join, room.runtime.link
+        assert link is not None
+
+        async def slowly(*arguments: Any) -> Any:
+            place = await join(*arguments)
+            link.end()
+            await entry.exited.wait()
+            return place
+
+        room.networks.join = slowly
+        entry.container = replace(entry.container, endpoints={**entry.container.endpoints, "red": Endpoint()})
+        with pytest.raises(Conflict, match="is not running"):
+            await room.sandboxes.connect(entry, room.networks.get("red"))
+        await room.settle()
+        assert owned(room) == ([], {}, [], {})
+        assert not entry.container.sandbox.id
 
     run(tmp_path, work)

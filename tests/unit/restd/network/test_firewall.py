@@ -1,8 +1,10 @@
 import asyncio
+from typing import Any
 
 import pytest
 
 from restd.errors import Unavailable
+from restd.lib.processes import Completed
 from restd.network.chains import Names
 from restd.network.firewall import Firewall, Rule
 
@@ -36,5 +38,30 @@ def test_where_the_host_cares_for_its_rules_itself_nothing_is_done() -> None:
         await firewall.verify(thoroughly=True)
         await firewall.guard(4)
         await firewall.drop("network:1")
+
+    asyncio.run(scenario())
+
+
+def test_rules_dropped_while_others_are_being_dropped_go_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs: list[str] = []
+
+    async def program(arguments: Any, seconds: float, *, stdin: bytes = b"", limit: int = 0) -> Completed:
+        await asyncio.sleep(0)
+        if stdin:
+            inputs.append(stdin.decode())
+        return Completed(0, b"", b"")
+
+    monkeypatch.setattr("restd.network.firewall.run", program)
+    monkeypatch.setattr("restd.network.firewall.shutil.which", lambda name, path: f"/sbin/{name}")
+
+    async def scenario() -> None:
+        firewall = Firewall(Names("t"), off=(6,))
+        owners = ("network:1", "ports:a", "ports:b", "ports:c")
+        for owner in owners:
+            await firewall.set(owner, [RULE])
+        inputs.clear()
+        await asyncio.gather(*(firewall.drop(owner) for owner in owners[1:]))
+        deleted = [line for text in inputs for line in text.splitlines() if line.startswith("-D")]
+        assert len(deleted) == 3 and all(any(owner in line for line in deleted) for owner in owners[1:])
 
     asyncio.run(scenario())
