@@ -74,6 +74,8 @@ class Remover:
                 raise Conflict(f'cannot remove container "{container.name}": container is running')
             state.check_remove(container, container.name, force=True)
             entry.container = replace(container, state=state.removing(container.state))
+        if volumes:  # before the state: whoever finishes the removal finds them marked
+            await self._volumes.doom(container)
         with contextlib.suppress(OSError):  # a full disk must not keep anybody from making room
             self._records.save_state(entry.container)  # a daemon that comes later finishes what this one begins
         try:
@@ -89,8 +91,6 @@ class Remover:
         if entry.unmounting is not None:
             await asyncio.wait([entry.unmounting], timeout=UNMOUNT_SECONDS)
         await self._images.overlay.remove(container.id)
-        if volumes:
-            await self._volumes.doom(container)
         discarded = self._records.discard(container.directory)
         async with entry.lock:
             self._registry.discard(entry)

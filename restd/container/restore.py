@@ -175,7 +175,7 @@ class Restorer:
             case Status.REMOVING:
                 entry.container = replace(container, state=state.dead(container.state, "the removal was interrupted"))
                 self._clean_if_needed(entry)
-                job = partial(self._remover.finish, entry)
+                job = partial(self._remover.finish, entry, volumes=self._volumes.doomed(container))
                 self._chores.start(
                     self._collector.attempt(f"the removal of container {container.id}", job, container.id),
                     f"remove {container.id[:12]}",

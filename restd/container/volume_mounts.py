@@ -190,6 +190,10 @@ class VolumeMounts:
         """Its anonymous volumes go with it, also if the daemon ends before they do."""
         await self._volumes.doom(_anonymous(container.mounts), container.id)
 
+    def doomed(self, container: Container) -> bool:
+        """Whether a removal that was cut off was to take its anonymous volumes too."""
+        return any(self._volumes.owned(name, container.id) for name in _anonymous(container.mounts))
+
     async def remove_with(self, container: Container) -> None:
         """It is gone: so are those of its anonymous volumes that nobody else has."""
         await self._volumes.remove_owned(_anonymous(container.mounts), container.id, self.users)

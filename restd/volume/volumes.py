@@ -36,10 +36,14 @@ Users = Callable[[str], Sequence[str]]
 
 @dataclass(slots=True)
 class _Known:
-    """A volume in memory. `claims`: creates under way; `runs`: running containers; `owner` as in the store."""
+    """A volume in memory. `claims`: creates under way; `runs`: running containers; `owner` as in the store.
+
+    `stale`: the owner was set by an earlier daemon.
+    """
 
     volume: Volume
     owner: str = ""
+    stale: bool = False
     claims: set[str] = field(default_factory=set)
     runs: set[str] = field(default_factory=set)
 
@@ -60,7 +64,7 @@ class Volumes:
         """Read what is there. `settle` follows, when the containers are known."""
         found, problems = await asyncio.to_thread(self._store.open)
         self.problems += problems
-        self._known = {stored.volume.name: _Known(stored.volume, stored.owner) for stored in found}
+        self._known = {stored.volume.name: _Known(stored.volume, stored.owner, stale=True) for stored in found}
         self._empty_trash()
 
     async def close(self) -> None:
@@ -243,17 +247,24 @@ class Volumes:
     async def disown(self, names: Iterable[str], owner: str) -> None:
         """The anonymous volumes of a container stay, now that it is on disk."""
         for name in names:
-            known = self._known.get(name)
-            if known is not None and known.owner == owner:
-                known.owner = ""
-                await asyncio.to_thread(self._store.set_owner, name, "")
+            async with self._alone(name):
+                known = self._known.get(name)
+                if known is not None and known.owner == owner:
+                    known.owner = ""
+                    await asyncio.to_thread(self._store.set_owner, name, "")
 
     async def doom(self, names: Iterable[str], owner: str) -> None:
         """These go with a container that is about to be removed, also if the daemon ends in between."""
         for name in names:
-            if (known := self._known.get(name)) is not None:
-                known.owner = owner
-                await asyncio.to_thread(self._store.set_owner, name, owner)
+            async with self._alone(name):
+                if (known := self._known.get(name)) is not None:
+                    known.owner, known.stale = owner, False
+                    await asyncio.to_thread(self._store.set_owner, name, owner)
+
+    def owned(self, name: str, owner: str) -> bool:
+        """Whether a volume is marked as one that goes with this container."""
+        known = self._known.get(name)
+        return known is not None and known.owner == owner
 
     async def remove_owned(self, names: Iterable[str], owner: str, users: Users) -> None:
         """Remove those that still belong to a container that is gone; what others have too stays."""
@@ -271,13 +282,14 @@ class Volumes:
     async def settle(self, containers: Collection[str], users: Users) -> None:
         """After a start: remove what a crash left of creates and removals, unmount what nobody uses.
 
-        `containers`: the ids of all that there are. Those that run have been held.
+        `containers`: the ids of all that there are. Those that run have been held. Removals of this daemon may be
+        under way already: what they have marked is theirs.
         """
         for known in list(self._known.values()):
             name = known.volume.name
-            if known.owner in containers:
+            if known.stale and known.owner in containers:
                 await self.disown([name], known.owner)
-            elif known.owner:
+            elif known.stale and known.owner:
                 await self.remove_owned([name], known.owner, users)
             if name in self._known and device_of(known.volume.options) is not None:
                 self._tasks.start(self._unmount_unused(known), f"unmount {name}")

@@ -8,7 +8,7 @@ import pytest
 
 from restd.errors import InvalidParameter, SystemFailure
 from restd.filters import Filters
-from restd.model.container import Config, Container, CreateRequest, HostConfig, Mount, VolumeOptions
+from restd.model.container import Config, Container, CreateRequest, HostConfig, Mount, Status, VolumeOptions
 from tests.unit.restd.container.room import Room
 
 ASK = CreateRequest(Config(image="busybox"), HostConfig(network_mode="none"))
@@ -147,6 +147,25 @@ def test_a_restart_of_the_daemon_keeps_what_containers_have(tmp_path: Path) -> N
         await room.restorer.restore()
         assert names(room) == [box.mounts[0].name] and lost.name not in names(room)
         await room.settle()
+        await room.close()
+
+    asyncio.run(attempt())
+
+
+@pytest.mark.parametrize("volumes", [True, False])
+def test_a_removal_that_was_cut_off_is_finished_as_it_was_begun(tmp_path: Path, volumes: bool) -> None:
+    async def attempt() -> None:
+        room = await opened(tmp_path)
+        box = await made(room, asking(("/anon",)))
+        if volumes:
+            await room.volume_mounts.doom(box)
+        room.set_state(room.registry.find(box.id), Status.REMOVING)
+        await room.close()
+        room.build()
+        await room.volumes.open()
+        await room.restorer.restore()
+        await room.settle()
+        assert len(room.registry) == 0 and len(names(room)) == (0 if volumes else 1)
         await room.close()
 
     asyncio.run(attempt())

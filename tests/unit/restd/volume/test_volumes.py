@@ -182,6 +182,22 @@ def test_a_crash_in_a_removal_takes_the_anonymous_volumes_that_nobody_else_has(t
     run(tmp_path, attempt)
 
 
+def test_a_removal_that_begins_while_the_daemon_starts_keeps_its_marks(tmp_path: Path) -> None:
+    async def attempt(place: Place) -> None:
+        made = await place.volumes.create(owner=BOX)
+        place.volumes.unclaim([made.name], BOX)
+        await place.volumes.disown([made.name], BOX)
+        await place.volumes.close()
+        place.build()
+        await place.volumes.open()
+        await place.volumes.doom([made.name], BOX)
+        await place.volumes.settle([BOX], place.users)
+        await place.volumes.remove_owned([made.name], BOX, place.users)
+        assert place.names() == []
+
+    run(tmp_path, attempt)
+
+
 def test_prune_takes_anonymous_ones_unless_asked_for_all(tmp_path: Path) -> None:
     async def attempt(place: Place) -> None:
         anonymous = await place.volumes.create()
