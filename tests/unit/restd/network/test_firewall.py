@@ -44,14 +44,18 @@ def test_where_the_host_cares_for_its_rules_itself_nothing_is_done() -> None:
 
 def test_rules_dropped_while_others_are_being_dropped_go_too(monkeypatch: pytest.MonkeyPatch) -> None:
     inputs: list[str] = []
+    commits = 0
 
     async def program(arguments: Any, seconds: float, *, stdin: bytes = b"", limit: int = 0) -> Completed:
+        nonlocal commits
         await asyncio.sleep(0)
         if stdin:
             inputs.append(stdin.decode())
+            commits += stdin.count(b"COMMIT")
         return Completed(0, b"", b"")
 
     monkeypatch.setattr("restd.network.firewall.run", program)
+    monkeypatch.setattr("restd.network.stamp.generation", lambda: commits.to_bytes(4, "big"))
     monkeypatch.setattr("restd.network.firewall.shutil.which", lambda name, path: f"/sbin/{name}")
 
     async def scenario() -> None:
