@@ -173,9 +173,9 @@ ROWS: list[tuple[str, str, Any, int, Any]] = [
     ("GET", "/images/get", None, 400, "names"),
     ("GET", "/images/get?names=nope", None, 404, "No such image: nope:latest"),
     ("POST", "/images/load", b"this is no archive", 200, {"error": ...}),
-    ("POST", "/images/create?fromImage=alpine&tag=latest", None, 501, "registries are not supported yet"),
+    ("POST", "/images/create?fromImage=127.0.0.1:1/x&tag=latest", None, 500, "connection refused"),
     ("POST", "/images/create?fromSrc=http://x/y", None, 501, "fromSrc"),
-    ("POST", "/images/busybox/push", None, 501, "registries are not supported yet"),
+    ("POST", "/images/busybox/push", None, 400, "bad parameters and missing X-Registry-Auth"),
     ("POST", "/images/prune", None, 200, {"ImagesDeleted": None}),
     ("POST", '/images/prune?filters={"nonsense":["x"]}', None, 400, "invalid filter 'nonsense'"),
 ]

@@ -19,7 +19,11 @@ pytestmark = [pytest.mark.root]
 
 def descriptors(engine: Engine) -> int:
     """Open descriptors of all the daemon's processes."""
-    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in engine.daemon_pids())
+    count = 0
+    for pid in engine.daemon_pids():
+        with contextlib.suppress(FileNotFoundError):  # it has just ended
+            count += len(os.listdir(f"/proc/{pid}/fd"))
+    return count
 
 
 def memory(engine: Engine) -> int:

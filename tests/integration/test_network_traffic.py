@@ -260,13 +260,17 @@ def wire(engine: Engine) -> Iterator[str]:
     """An interface `lan` of the engine's host, and on the other end of its wire a neighbour; the neighbour's name."""
     neighbour = f"{engine.name}n"
     run("ip", "netns", "add", neighbour)
-    run("ip", "-n", engine.name, "link", "add", "lan", "type", "veth", "peer", "name", "lan", "netns", neighbour)
-    for namespace in (engine.name, neighbour):
-        run("ip", "-n", namespace, "link", "set", "lan", "up")
-    run("ip", "-n", neighbour, "addr", "add", "10.33.0.1/24", "dev", "lan")
-    yield neighbour
-    engine.remove_all()
-    run("ip", "netns", "del", neighbour)
+    try:
+        run("ip", "-n", engine.name, "link", "add", "lan", "type", "veth", "peer", "name", "lan", "netns", neighbour)
+        for namespace in (engine.name, neighbour):
+            run("ip", "-n", namespace, "link", "set", "lan", "up")
+        run("ip", "-n", neighbour, "addr", "add", "10.33.0.1/24", "dev", "lan")
+        yield neighbour
+    finally:
+        engine.remove_all()
+        # The kernel takes its time with a namespace; both ends of the wire go at once if one is removed.
+        subprocess.run(["ip", "-n", neighbour, "link", "del", "lan"], capture_output=True, timeout=30, check=False)
+        run("ip", "netns", "del", neighbour)
 
 
 def kernel_knows(engine: Engine, kind: str) -> bool:
