@@ -42,7 +42,10 @@ async def unpause(entry: Entry, runtimes: Runtimes, records: Records, announcer:
         except RuntimeFailure as error:
             if error.kind == "gone":
                 raise Conflict(f"container {container.id} is not running") from error
-            if is_frozen(container.state.pid) is not False:  # somebody else may have thawed it
+            frozen = is_frozen(container.state.pid)
+            if frozen is None:  # there is nothing left to thaw: its end has not been told yet
+                raise Conflict(f"container {container.id} is not running") from error
+            if frozen:  # if not, somebody else has thawed it
                 raise SystemFailure(f"cannot unpause container {container.id}: {error}") from error
         if entry.container.state.status is Status.PAUSED:
             entry.container = replace(entry.container, state=state.unpaused(entry.container.state))

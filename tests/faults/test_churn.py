@@ -1,6 +1,6 @@
 """SIGKILL of the daemon at random moments, while eight clients do everything to containers at once.
 
-`ISULA_CHURN_ROUNDS` says how many times (12 if it doesn't); `ISULA_CHURN_SEED`, with the number that a failed test has
+`ISULA_CHURN_ROUNDS` says how many times (6 if it doesn't); `ISULA_CHURN_SEED`, with the number that a failed test has
 printed, makes the same choices again: what the clients ask, how the daemon is killed and after what time.
 """
 
@@ -23,7 +23,7 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.root]
 
-ROUNDS = int(os.environ.get("ISULA_CHURN_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("ISULA_CHURN_ROUNDS", "6"))
 SEED = int(os.environ.get("ISULA_CHURN_SEED", "0")) or random.randrange(1, 1 << 30)
 ROUNDS_A_TEST = 4
 WAYS = ("daemon", "daemon", "tree", "worker", "master")
@@ -84,7 +84,8 @@ def left(engine: Engine) -> list[str]:
     own = set(engine.daemon_pids())
     found = [str(one) for one in engine.remains() if one.pid not in own]
     ahead = [one for one in found if "shim.nursery" in one]  # the next shim waits for its orders
-    found = [one for one in found if one not in ahead[:1]]
+    keepers = [one for one in found if "isula-rest-keeper" in one]  # it ends by itself, a while after its last client
+    found = [one for one in found if one not in [*ahead[:1], *keepers[:1]]]
     patterns = [
         f"{engine.root_dir}/engines/*/*",
         f"{engine.root_dir}/overlay-containers/*",

@@ -1,6 +1,6 @@
 """SIGKILL of the daemon at random moments, while clients make and remove networks and containers come and go on them.
 
-`ISULA_CHURN_ROUNDS` says how many times (12 if it doesn't); `ISULA_CHURN_SEED` as in the churn of containers.
+`ISULA_CHURN_ROUNDS` says how many times (6 if it doesn't); `ISULA_CHURN_SEED` as in the churn of containers.
 """
 
 from __future__ import annotations
