@@ -118,19 +118,22 @@ def test_two_pulls_of_a_layer_share_its_download(tmp_path: Path) -> None:
 def test_one_puller_leaves_and_the_other_gets_its_image(tmp_path: Path) -> None:
     async def body(store: ImageStore, registry: ScriptedRegistry) -> None:
         image_of(registry, small_layer("same"))
+        _, data = registry.manifests["a/b", "1"]
+        layer = json.loads(data)["layers"][0]["digest"]
         begun, go = asyncio.Event(), asyncio.Event()
 
         async def held(request: web.Request) -> None:
-            if "blobs" in request.path and "HEAD" not in request.method and registry.seen.count(("GET", request.path)):
+            if request.path.endswith(layer):
                 begun.set()
                 await go.wait()
 
-        first = asyncio.ensure_future(pull(store, registry))
-        while not any("blobs" in path for _, path in registry.seen):
-            await asyncio.sleep(0.001)
         registry.faults.append(held)
-        second = asyncio.ensure_future(pull(store, registry))
+        first = asyncio.ensure_future(pull(store, registry))
         await begun.wait()
+        second = asyncio.ensure_future(pull(store, registry))
+        download = store._registries._downloads._running[layer]
+        while len(download.targets) < 2:
+            await asyncio.sleep(0.001)
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
         go.set()
