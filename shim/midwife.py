@@ -139,7 +139,7 @@ def judge(spec: ProcessSpec, status: int, start: int) -> Report:
     file, unified = "", False
     if spec.watch_oom:
         with contextlib.suppress(OSError):  # it has ended already, or its cgroup has no memory controller
-            file, unified = oom.find(folder.read_text(f"/proc/{pid}/cgroup"), spec.cgroup) or ("", False)
+            file, unified = oom.find(folder.read_text(f"/proc/{pid}/cgroup")) or ("", False)
     return Report(pid, start, file, unified)
 
 

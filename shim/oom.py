@@ -10,19 +10,17 @@ from shim.loop import READ, URGENT, Loop
 CGROUP_ROOT = "/sys/fs/cgroup"
 
 
-def find(cgroups: str, asked: str = "", root: str = CGROUP_ROOT) -> tuple[str, bool] | None:
+def find(cgroups: str, root: str = CGROUP_ROOT) -> tuple[str, bool] | None:
     """The file that counts OOM kills for a process whose /proc/PID/cgroup is `cgroups`, and whether it is v2's.
 
     v1 and hybrid: `ROOT/memory/PATH/memory.oom_control`; v2: `ROOT/PATH/memory.events`. None if neither is there.
-    A process that has ended is shown in the root of v1's hierarchies: then it was in the cgroup that was `asked` for.
     """
     for line in cgroups.splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if "memory" in controllers.split(","):
-            path = asked if path == "/" else path
             file = f"{root}/memory{path}/memory.oom_control"
-            return (file, False) if path and os.path.exists(file) else None
+            return (file, False) if os.path.exists(file) else None
     for line in cgroups.splitlines():
         if line.startswith("0::"):
             file = f"{root}{line[3:]}/memory.events"

@@ -97,7 +97,6 @@ class ProcessSpec:
     watch_oom: bool = True
     capture: int = 0  # bytes of its output that go into the exit record (a health probe's)
     time_limit: float = 0.0  # seconds until the process is killed, with its group; 0 for none
-    cgroup: str = ""  # the container's cgroup, as its OCI specification asks for it
     v: int = VERSION
 
 

@@ -212,7 +212,7 @@ class Starter:
         inputs = SpecInputs(
             rootfs=rootfs,
             host=self._host,
-            cgroup_path=self._cgroup(container),
+            cgroup_path=f"{self._config.cgroup_parent}/{container.id}",
             passwd=read_inside(rootfs, "/etc/passwd"),
             group=read_inside(rootfs, "/etc/group"),
             files=files,
@@ -239,11 +239,7 @@ class Starter:
             log=log_spec(host_config.log_config, container.log_path),
             attach_limit=self._config.attach_limit,
             start_timeout=float(self._config.start_timeout),
-            cgroup=self._cgroup(container),
         )
-
-    def _cgroup(self, container: Container) -> str:
-        return f"{self._config.cgroup_parent}/{container.id}"
 
     def _init(self, container: Container) -> str:
         asked = container.host_config.init

@@ -258,7 +258,7 @@ class Rig:
         root = busybox_root(self.folder)
         oci = runtime_spec(root, arguments, tty=tty, cgroup=f"/{name}", memory=memory)
         write_file(f"{bundle}/config.json", json.dumps(oci).encode())
-        spec = ProcessSpec(id=name, runtime=self.runtime, bundle=bundle, tty=tty, cgroup=f"/{name}", **options)
+        spec = ProcessSpec(id=name, runtime=self.runtime, bundle=bundle, tty=tty, **options)
         container = Container(self, name, state, bundle, spec)
         wanted = log or LogSpec()
         container.spec = spec = replace(spec, log=wanted if keep_log_path else replace(wanted, path=container.log))

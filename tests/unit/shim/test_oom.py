@@ -20,26 +20,18 @@ def make(root: Path, path: str, text: str) -> str:
 
 def test_v1_and_hybrid_hosts_count_in_the_memory_controller(tmp_path: Path) -> None:
     file = make(tmp_path, "memory/docker/x/memory.oom_control", "")
-    assert oom.find(V1, root=str(tmp_path)) == (file, False)
-
-
-def test_a_process_that_has_ended_was_in_the_cgroup_that_was_asked_for(tmp_path: Path) -> None:
-    make(tmp_path, "memory/memory.oom_control", "")
-    file = make(tmp_path, "memory/docker/x/memory.oom_control", "")
-    ended = V1.replace("memory:/docker/x", "memory:/")
-    assert oom.find(ended, "/docker/x", str(tmp_path)) == (file, False)
-    assert oom.find(ended, "", str(tmp_path)) is None, "it was not in the root"
+    assert oom.find(V1, str(tmp_path)) == (file, False)
 
 
 def test_v2_hosts_count_in_memory_events(tmp_path: Path) -> None:
     file = make(tmp_path, "system.slice/docker-x.scope/memory.events", "")
-    assert oom.find(V2, root=str(tmp_path)) == (file, True)
+    assert oom.find(V2, str(tmp_path)) == (file, True)
 
 
 def test_no_memory_controller_is_no_error(tmp_path: Path) -> None:
-    assert oom.find(V1, root=str(tmp_path)) is None
-    assert oom.find(V2, root=str(tmp_path)) is None
-    assert oom.find("", root=str(tmp_path)) is None
+    assert oom.find(V1, str(tmp_path)) is None
+    assert oom.find(V2, str(tmp_path)) is None
+    assert oom.find("", str(tmp_path)) is None
 
 
 def test_kills_are_read_from_either_file() -> None:
