@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -143,37 +143,14 @@ class Starter:
     async def _run(self, entry: Entry) -> None:
         entry.container, plan = await self._sandboxes.prepare(entry.container)
         container = entry.container
+        runtime = self._runtimes.of(container)
         spec = await self._prepare(container, plan)
         joining = self._tasks.start(_tried(self._sandboxes.join(entry, plan)), f"join {container.id[:12]}")
-        if container.host_config.sysctls or not container.sandbox.key:
-            await _joined(joining)  # a sysctl may be of an interface; and without networks there is nothing to wait for
-        with _beginning(entry):
-            started = await self._create(entry, spec, joining)
-            try:
-                await _joined(joining)
-                if not started.at:
-                    # Taken before: what the process writes must not look older than its start, clients filter by it.
-                    started = replace(started, at=now_ns())
-                    await self._runtimes.of(container).start(container)
-                entry.container = state.begun(entry.container, started.pid, started.at)
-            except BaseException:
-                await self._undo(entry, started)
-                raise
-        self._monitors.begin(entry)
-        self._announce(entry.container, "start")
-        self._exits.watch(entry, started.link)
-        self._records.save_state(entry.container)
-        self._exits.notice(entry)
-
-    async def _create(
-        self, entry: Entry, spec: Mapping[str, Any], joining: asyncio.Task[BaseException | None]
-    ) -> Started:
-        """Let a shim create the container; and start it, if the runtime can do that at once and the networks stand."""
-        container = entry.container
+        if container.host_config.sysctls:
+            await _joined(joining)  # one of them may be of an interface
         handed, taken = self._held.take(entry)
-        process = replace(self._process(container), start=joining.done())
         try:
-            started = await self._runtimes.of(container).create(container, spec, process, handed)
+            started = await runtime.create(container, spec, self._process(container), handed)
         except BaseException:
             self._held.give_back(entry, taken)
             await asyncio.wait([joining])  # what it has made is given back as a whole
@@ -181,7 +158,25 @@ class Starter:
         self._held.given(taken)
         entry.link = started.link
         entry.exited.clear()
-        return started
+        try:
+            await _joined(joining)
+            # What the process writes from here on must not look older than the start: clients filter logs by it.
+            at = now_ns()
+            entry.beginning = beginning = asyncio.Event()
+            try:
+                await runtime.start(container)
+                entry.container = state.begun(entry.container, started.pid, at)
+            finally:
+                entry.beginning = None
+                beginning.set()
+        except BaseException:
+            await self._undo(entry, started)
+            raise
+        self._monitors.begin(entry)
+        self._announce(entry.container, "start")
+        self._exits.watch(entry, started.link)
+        self._records.save_state(entry.container)
+        self._exits.notice(entry)
 
     async def _prepare(self, container: Container, plan: Sequence[Place]) -> Mapping[str, Any]:
         """Everything that lies on disk when the runtime is called; the OCI specification."""
@@ -269,17 +264,6 @@ class Starter:
         moved = state.start_failed(container.state, failure.exit_code, str(failure.error))
         entry.container = replace(entry.container, state=moved, sandbox=Sandbox())
         await asyncio.to_thread(self._records.save_state, entry.container)
-
-
-@contextlib.contextmanager
-def _beginning(entry: Entry) -> Iterator[None]:
-    """The time in which the process may be heard and is not noted as running yet."""
-    entry.beginning = beginning = asyncio.Event()
-    try:
-        yield
-    finally:
-        entry.beginning = None
-        beginning.set()
 
 
 def _check_working_dir(rootfs: str, path: str) -> None:

@@ -39,7 +39,7 @@ def failure_of(error: BaseException, container: Container) -> Failure:
 
 
 def _of_runtime(error: RuntimeFailure, container: Container) -> Failure:
-    message = str(error).replace("runc run failed", "runc create failed", 1)
+    message = str(error)
     if error.kind == "timeout":
         return Failure(SystemFailure(f"{_PREFIX}: {message}"), OTHER, error)
     lower = message.lower()

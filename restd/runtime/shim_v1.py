@@ -28,9 +28,8 @@ from restd.runtime.nursery import Nursery
 from shim.protocol import PROCESS_FILE, ProcessSpec, encode
 
 KNOWN = ("crun", "kata-runtime", "runc", "runsc")
-RUN = frozenset({"runc"})
-"""Runtimes whose `run --detach` is `create` and `start` in one. crun's takes the exit code of a process that ends at
-once for itself; programs that wrap another one look for `create`."""
+RUN = frozenset({"crun", "runc"})
+"""Runtimes whose `run --detach` is `create` and `start` in one. Programs that wrap another one look for `create`."""
 CALL_SECONDS = 30.0
 """How long a call may take, unless `start-timeout` allows less; `start`, as `create`, may take all of that."""
 MESSAGE_LIMIT = 2000

@@ -165,8 +165,9 @@ async def test_a_terminal_exec_works_in_a_folder_longer_than_a_socket_path(rig: 
 
 
 @scenario
+@RUNTIMES
 @pytest.mark.parametrize("tty", [False, True], ids=["pipes", "terminal"])
-async def test_a_container_can_be_started_with_its_creation(rig: Rig, tty: bool) -> None:
+async def test_a_container_can_be_started_with_its_creation(rig: Rig, runtime: str, tty: bool) -> None:
     peer = rig.peer(Attach(stdout=True, framed=False))
     container = await rig.create(["sh", "-c", "echo x; exit 5"], attaches=[peer], tty=tty, start=True, log=LogSpec())
     assert (await container.exited()).exit_code == 5
@@ -176,7 +177,8 @@ async def test_a_container_can_be_started_with_its_creation(rig: Rig, tty: bool)
 
 
 @scenario
-async def test_a_start_that_fails_leaves_nothing_for_the_runtime(rig: Rig) -> None:
+@RUNTIMES
+async def test_a_start_that_fails_leaves_nothing_for_the_runtime(rig: Rig, runtime: str) -> None:
     container = await rig.create(["nope"], start=True, expect_failure=True)
     assert container.born is not None
     assert (container.born.kind, container.born.at) == ("not-found", 0)

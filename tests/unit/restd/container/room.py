@@ -102,8 +102,6 @@ class Runtime:
         self.link: Link | None = None
         self.handed: Handed | None = None
         self.answer = "running"
-        self.at_once = 0
-        """If not 0: it starts a container as it creates it, at this time."""
         self.deadly = {9, 15}
         """Signals that end the process."""
 
@@ -119,8 +117,7 @@ class Runtime:
         self.handed = handed
         self._called("create", (spec, process))
         self.link = Link(container.run_directory)
-        at = self.at_once if process.start else 0
-        return Started(PID, self.link, at)  # type: ignore[arg-type]  # stands in for a ShimLink
+        return Started(PID, self.link)  # type: ignore[arg-type]  # stands in for a ShimLink
 
     async def start(self, container: Container) -> None:
         self._called("start")

@@ -30,20 +30,6 @@ def test_a_start_mounts_creates_and_runs_in_this_order(tmp_path: Path) -> None:
     asyncio.run(attempt())
 
 
-def test_a_runtime_that_starts_as_it_creates_is_called_once(tmp_path: Path) -> None:
-    async def attempt() -> None:
-        room = Room(tmp_path)
-        room.runtime.at_once = 123456789
-        entry, _ = await room.running()
-        assert room.runtime.verbs() == ["create"]
-        state = entry.container.state
-        assert (state.status, state.pid, state.started_at) == (Status.RUNNING, PID, 123456789)
-        assert entry.beginning is None
-        await room.close()
-
-    asyncio.run(attempt())
-
-
 def test_a_second_start_changes_nothing(tmp_path: Path) -> None:
     async def attempt() -> None:
         room = Room(tmp_path)

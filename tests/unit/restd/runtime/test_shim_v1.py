@@ -135,7 +135,7 @@ def test_a_create_writes_the_bundle_and_asks_for_a_shim(tmp_path: Path) -> None:
     assert process["runtime"] == [str(tmp_path / "runtime"), "--custom", "--root", f"{tmp_path}/s/runtime-root/mine"]
 
 
-@pytest.mark.parametrize(("runtime", "at_once"), [("runc", True), ("crun", False), ("runsc", False), ("mine", False)])
+@pytest.mark.parametrize(("runtime", "at_once"), [("runc", True), ("crun", True), ("runsc", False), ("mine", False)])
 def test_only_runtimes_known_to_can_are_asked_to_start_as_well(tmp_path: Path, runtime: str, at_once: bool) -> None:
     made = ops(tmp_path, "", Births(Born(True, pid=7, at=9)))
     made._programs[runtime] = f"/bin/{runtime}"
