@@ -171,16 +171,20 @@ def _open_all(path: str) -> list[int]:
     """Descriptors of all files of a log, oldest first.
 
     They are opened from the newest on: a rotation meanwhile then shows a file twice, which is noticed, and hides none.
+    Between its renames one number is free for a moment: only two in a row are the end.
     """
     found: dict[tuple[int, int], int] = {}
+    missing = 0
     for number in range(_MOST_FILES):
         name = f"{path}.{number}" if number else path
         try:
             descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
-            if number:
+            missing += 1
+            if missing == 2:
                 break
             continue
+        missing = 0
         status = os.fstat(descriptor)
         if (status.st_dev, status.st_ino) in found:
             os.close(descriptor)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restd.logs import files
-from restd.logs.files import LogFiles
+from restd.logs.files import LogFiles, _open_all
 from restd.logs.query import LogQuery
 from tests.unit.restd.logs.written import BOTH, START, line, numbered
 
@@ -197,3 +197,15 @@ def test_the_tail_is_right_for_any_block_size(
         assert read(log, query) == b"".join(lines[max(0, len(lines) - tail) :])
     finally:
         files.BLOCK = before
+
+
+def test_a_number_that_is_free_in_the_middle_of_a_rotation_hides_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    for name in ("log", "log.2", "log.3"):
+        (tmp_path / name).write_text(name)
+    found = _open_all(str(path))
+    try:
+        assert [os.read(descriptor, 10) for descriptor in found] == [b"log.3", b"log.2", b"log"]
+    finally:
+        for descriptor in found:
+            os.close(descriptor)
