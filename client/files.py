@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import os
 
+from client import tty
 from client.errors import ClientError
 from client.output import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from client.transport import Reply
+
+
+def deliver(reply: Reply, name: str) -> None:
+    """Write an archive to the file `name`, to stdout without one."""
+    with reply:
+        if name:
+            into_file(reply.blocks(), name)
+            return
+        for slices in reply.blocks():
+            write_all(1, slices)
+
+
+def check_place(name: str) -> None:
+    """ClientError if an archive would go to a terminal."""
+    if not name and tty.is_terminal(1):
+        raise ClientError("an archive would clutter the terminal: redirect it, or name a file with -o")
 
 
 def into_file(blocks: Iterable[Sequence[memoryview]], name: str) -> None:

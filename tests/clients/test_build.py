@@ -121,6 +121,9 @@ def test_docker_py_builds(client: docker.DockerClient, tmp_path: Path) -> None:
     assert image.tags == ["py:1"]
     assert image.labels["k"] == "v"
     assert any("Successfully built" in line.get("stream", "") for line in lines)
+    before = len(client.containers.list(all=True))
+    client.images.build(fileobj=io.BytesIO(b"FROM busybox\nRUN true"), network_mode="none", rm=False)
+    assert len(client.containers.list(all=True)) == before + 1
     with pytest.raises(docker.errors.BuildError, match="non-zero code: 3"):
         client.images.build(fileobj=io.BytesIO(b"FROM busybox\nRUN exit 3"), network_mode="none")
 
@@ -135,7 +138,17 @@ def test_a_client_that_leaves_ends_its_build(cli: DockerCli, engine: Engine, tmp
     wait_until(lambda: engine.get("/containers/json", all=1) == [], what="the end of the step's container")
 
 
-@pytest.mark.parametrize("query", ["version=2", "remote=https://x.example/y.git", "squash=1", "outputs=x"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "version=2",
+        "remote=https://x.example/y.git",
+        "squash=1",
+        "outputs=x",
+        'cachefrom=["x"]',
+        "cgroupparent=/x",
+    ],
+)
 def test_what_is_not_carried_out_is_refused(engine: Engine, query: str) -> None:
     assert engine.ask("POST", f"/build?{query}", b"", {"Content-Type": "application/x-tar"}).status == 501
 

@@ -46,7 +46,7 @@ class BuildRoutes:
                     Parameter("nocache", "Make every step anew.", "boolean"),
                     Parameter("pull", "Pull base images also if they are here.", "boolean"),
                     Parameter("q", "Say nothing but the image's id.", "boolean"),
-                    Parameter("rm", "Remove containers of steps that succeed; they always are.", "boolean"),
+                    Parameter("rm", "Remove the containers of steps that succeed; true by default.", "boolean"),
                     Parameter("forcerm", "Remove containers of steps that fail too; true by default.", "boolean"),
                     Parameter("platform", "os/arch[/variant]."),
                     Parameter("networkmode", "Network of RUN."),
@@ -111,9 +111,13 @@ def _request(call: Call) -> BuildRequest:
     query = call.query
     if query.text("version") == "2":
         raise NotImplementedYet("BuildKit is not here: build with DOCKER_BUILDKIT=0")
-    for name in ("remote", "outputs", "squash"):
-        if query.text(name) and (name != "squash" or query.flag(name)):
+    for name in ("remote", "outputs", "cgroupparent", "isolation"):
+        if query.text(name):
             raise NotImplementedYet(f"{name} is not supported by this builder")
+    if query.flag("squash"):
+        raise NotImplementedYet("squash is not supported by this builder")
+    if query.text("cachefrom") not in ("", "null", "[]"):
+        raise NotImplementedYet("cachefrom: this builder's cache is the images of its own steps")
     platform = query.text("platform")
     return BuildRequest(
         dockerfile=query.text("dockerfile") or "Dockerfile",
@@ -123,6 +127,7 @@ def _request(call: Call) -> BuildRequest:
         labels=read_strings(query.text("labels"), "labels"),
         cache=not query.flag("nocache"),
         pull=query.flag("pull"),
+        keep=not query.flag("rm", default=True),
         keep_failed=not query.flag("forcerm", default=True),
         quiet=query.flag("q"),
         platform=parse_platform(platform) if platform else None,

@@ -13,7 +13,7 @@ from restd.api.responses import Stream
 from restd.api.schemas.registry import auth_schema, read_auth
 from restd.api.stream import error_line, progress_line
 from restd.api.table import Parameter, Route
-from restd.errors import EngineError, Forbidden, InvalidParameter
+from restd.errors import EngineError, Forbidden, InvalidParameter, NotImplementedYet
 from restd.filters import Filters
 from restd.image.references import Reference, is_digest, is_tag, parse_reference
 from restd.image.registry.credentials import Credentials, credentials_of, decode_auth
@@ -43,10 +43,7 @@ class RegistryRoutes:
                 "Push an image to its registry",
                 description=f"Credentials come in {AUTH}, which must be there, or as the body.",
                 slashes=True,
-                parameters=(
-                    Parameter("tag", "Which tag; all of them if missing."),
-                    Parameter("platform", "Only the image's own may be asked for."),
-                ),
+                parameters=(Parameter("tag", "Which tag; all of them if missing."),),
                 answers={
                     200: ("Progress, one object a line; an error is the last of them.", "Progress"),
                     400: ("No credentials, or not a reference.", "Error"),
@@ -85,6 +82,8 @@ class RegistryRoutes:
         ]
 
     async def _push(self, call: Call) -> Outcome:
+        if call.query.text("platform"):
+            raise NotImplementedYet("platform: an image is pushed as it is here, for the platform it was made for")
         credentials = await push_credentials(call)
         images = self._images.to_push(call.name, call.query.text("tag"))
         return await told(call, lambda report: self._images.push(images, credentials, report))

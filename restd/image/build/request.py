@@ -26,8 +26,8 @@ class BuildRequest:
     arguments: Mapping[str, str | None] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     cache: bool = True
-    cache_from: Sequence[str] = ()
     pull: bool = False
+    keep: bool = False
     keep_failed: bool = False
     quiet: bool = False
     platform: Platform | None = None

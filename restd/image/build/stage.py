@@ -169,8 +169,9 @@ class StageBuild:
         try:
             await self._commit(self._build.images.overlay.upper(container), created_by)
         finally:
-            await self._build.steps.remove(container)
-        self._build.stream(f"Removed intermediate container {container[:12]}\n")
+            if not self._build.request.keep:
+                await self._build.steps.remove(container)
+                self._build.stream(f"Removed intermediate container {container[:12]}\n")
 
     async def _settled(self) -> None:
         """An image of the configuration alone, for a container to be made of."""
